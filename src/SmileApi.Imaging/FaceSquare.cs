@@ -1,0 +1,39 @@
+namespace SmileApi.Imaging;
+
+/// <summary>
+/// A square in a picture, in pixels; (0, 0) is the outer corner of the first pixel. It may reach beyond the picture.
+/// Two conventions are in use: the network's <em>crop</em>, tight from the brow to below the lower lip, and the <em>box</em>
+/// that a person would draw round the face.
+/// </summary>
+/// <param name="X">Left edge.</param>
+/// <param name="Y">Upper edge.</param>
+/// <param name="Side">Side length, above 0.</param>
+public readonly record struct FaceSquare(float X, float Y, float Side)
+{
+    /// <summary>How much larger the box is than the crop, about the same centre.</summary>
+    public const float BoxScale = 1.4f;
+
+    /// <summary>How far the box's centre lies above the crop's, as a share of the crop's side.</summary>
+    public const float BoxRise = 0.05f;
+
+    /// <summary>The largest square in the middle of a picture.</summary>
+    public static FaceSquare Centred(int width, int height)
+    {
+        var side = Math.Min(width, height);
+        return new FaceSquare((width - side) / 2f, (height - side) / 2f, side);
+    }
+
+    /// <summary>The box that belongs to this crop.</summary>
+    public FaceSquare ToBox() =>
+        new(X - (BoxScale - 1) / 2 * Side, Y - ((BoxScale - 1) / 2 + BoxRise) * Side, BoxScale * Side);
+
+    /// <summary>The crop that belongs to this box.</summary>
+    public FaceSquare ToCrop()
+    {
+        var side = Side / BoxScale;
+        return new FaceSquare(X + (BoxScale - 1) / 2 * side, Y + ((BoxScale - 1) / 2 + BoxRise) * side, side);
+    }
+
+    /// <summary>The same square in a picture whose sides are multiplied by <paramref name="factor"/>.</summary>
+    public FaceSquare Scaled(float factor) => new(X * factor, Y * factor, Side * factor);
+}

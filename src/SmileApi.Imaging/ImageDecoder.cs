@@ -1,0 +1,79 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace SmileApi.Imaging;
+
+/// <summary>
+/// Reads JPEG, PNG and WebP into upright grey pixels: 0.299 R + 0.587 G + 0.114 B of the stored values (ITU-R BT.601 luma),
+/// colour profiles ignored, transparency over white, the first frame of an animation. Safe for concurrent use.
+/// </summary>
+public sealed class ImageDecoder
+{
+    private readonly ImageLimits _limits;
+    private readonly bool _useTurboJpeg;
+
+    /// <param name="limits">What a picture may cost.</param>
+    /// <param name="useTurboJpeg">False to read JPEG through SkiaSharp even where the system has libturbojpeg.</param>
+    public ImageDecoder(ImageLimits limits, bool useTurboJpeg = true)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        _limits = limits;
+        _useTurboJpeg = useTurboJpeg && TurboJpeg.IsAvailable;
+    }
+
+    /// <summary>What reads JPEG pictures here: <c>libturbojpeg</c> or <c>SkiaSharp</c>.</summary>
+    public string JpegBackend => _useTurboJpeg ? "libturbojpeg" : "SkiaSharp";
+
+    /// <summary>Decodes a picture, reduced by 2, 4 or 8 as far as <paramref name="minimumSide"/> allows.</summary>
+    /// <param name="bytes">The encoded picture, whole. Not kept after the call.</param>
+    /// <param name="minimumSide">The shorter side of the result is at least this many pixels, unless the original's is shorter.</param>
+    /// <param name="image">The picture, when the result is true; the caller disposes it.</param>
+    /// <param name="rejection">Why there is none, when the result is false.</param>
+    public bool TryDecode(
+        ReadOnlySpan<byte> bytes, int minimumSide, [NotNullWhen(true)] out GreyImage? image, [NotNullWhen(false)] out ImageRejection? rejection)
+    {
+        image = null;
+        if (bytes.Length > _limits.MaxBytes)
+        {
+            rejection = new(ImageProblem.TooManyBytes, $"The picture has {bytes.Length:N0} bytes; at most {_limits.MaxBytes:N0} are accepted.");
+            return false;
+        }
+
+        if (!ImageHeader.TryRead(bytes, out var header, out rejection))
+        {
+            return false;
+        }
+
+        rejection = _limits.Check(header);
+        if (rejection is not null)
+        {
+            return false;
+        }
+
+        var reduction = ReductionFor(Math.Min(header.Width, header.Height), minimumSide);
+        if (_useTurboJpeg && TurboJpeg.CanRead(header))
+        {
+            rejection = TurboJpeg.Decode(bytes, header, reduction, out image, out var worthASecondTry);
+            if (!worthASecondTry)
+            {
+                return image is not null;
+            }
+        }
+
+        rejection = SkiaDecoder.Decode(bytes, header, reduction, out image);
+        return image is not null;
+    }
+
+    private static int ReductionFor(int shorterSide, int minimumSide)
+    {
+        var reduction = 1;
+        while (reduction < 8 && shorterSide / (reduction * 2) >= minimumSide)
+        {
+            reduction *= 2;
+        }
+
+        return reduction;
+    }
+
+    /// <summary>How many pixels a side of <paramref name="length"/> has after reduction; a last partial pixel counts.</summary>
+    internal static int Reduced(int length, int reduction) => (length + reduction - 1) / reduction;
+}

@@ -1,0 +1,189 @@
+using System.Buffers.Binary;
+
+namespace SmileApi.Imaging;
+
+/// <summary>Reads the markers of a JPEG (ITU T.81, annex B) up to its first scan, and counts the scans of a multi-scan one.</summary>
+internal static class JpegHeader
+{
+    private const byte StartOfScan = 0xDA;
+    private const byte EndOfImage = 0xD9;
+
+    // Longer than any encoder writes, short enough that counting stays cheap; ImageLimits decides what is too many.
+    private const int MaxScansCounted = 2000;
+
+    public static ImageRejection? Read(ReadOnlySpan<byte> bytes, out ImageHeader header)
+    {
+        header = default;
+        int width = 0, height = 0, components = 0;
+        var progressive = false;
+        var orientation = Orientation.Upright;
+
+        var position = 2;
+        while (true)
+        {
+            if (!TryNextMarker(bytes, ref position, out var marker))
+            {
+                return position < bytes.Length ? Corrupt("a marker is missing where one must stand") : Truncated();
+            }
+
+            if (marker == EndOfImage)
+            {
+                return Corrupt("it holds no picture data");
+            }
+
+            if (marker is 0x01 or (>= 0xD0 and <= 0xD8))
+            {
+                continue; // Stand-alone markers carry no segment.
+            }
+
+            if (!TrySegment(bytes, ref position, out var segment))
+            {
+                return Truncated();
+            }
+
+            switch (marker)
+            {
+                case 0xC0 or 0xC1 or 0xC2:
+                    if (width != 0)
+                    {
+                        return Corrupt("it declares its size twice");
+                    }
+
+                    if (segment.Length < 6)
+                    {
+                        return Corrupt("its frame header is too short");
+                    }
+
+                    if (segment[0] != 8)
+                    {
+                        return Variant($"{segment[0]} bits a sample; only 8 are read");
+                    }
+
+                    height = BinaryPrimitives.ReadUInt16BigEndian(segment[1..]);
+                    width = BinaryPrimitives.ReadUInt16BigEndian(segment[3..]);
+                    components = segment[5];
+                    progressive = marker == 0xC2;
+                    if (width == 0 || height == 0)
+                    {
+                        return Corrupt("it declares a side of zero pixels");
+                    }
+
+                    if (components is not (1 or 3 or 4))
+                    {
+                        return Variant($"{components} colour components");
+                    }
+
+                    break;
+
+                case >= 0xC3 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC):
+                    return Variant("lossless, hierarchical or arithmetic coding");
+
+                case 0xE1 when orientation == Orientation.Upright:
+                    orientation = Exif.ReadOrientation(segment);
+                    break;
+
+                case StartOfScan:
+                    if (width == 0)
+                    {
+                        return Corrupt("its picture data comes before its size");
+                    }
+
+                    if (segment.IsEmpty)
+                    {
+                        return Corrupt("its scan header is too short");
+                    }
+
+                    // A baseline file that codes its components one after the other is buffered whole, too.
+                    var buffered = progressive || segment[0] < components;
+                    var scans = buffered ? CountScans(bytes, position) : 1;
+                    header = new ImageHeader(ImageFormat.Jpeg, width, height, buffered, scans, components, orientation);
+                    return null;
+            }
+        }
+    }
+
+    /// <summary>Counts the scans from the entropy-coded data at <paramref name="position"/> on, the current one included.</summary>
+    private static int CountScans(ReadOnlySpan<byte> bytes, int position)
+    {
+        var scans = 1;
+        while (scans < MaxScansCounted)
+        {
+            var next = bytes[position..].IndexOf((byte)0xFF);
+            if (next < 0 || position + next + 1 >= bytes.Length)
+            {
+                break;
+            }
+
+            position += next + 1;
+            switch (bytes[position])
+            {
+                case 0xFF: // A fill byte: the marker's code is still to come.
+                    break;
+                case 0x00 or (>= 0xD0 and <= 0xD7): // A stuffed 0xFF of the data, or a restart.
+                    position++;
+                    break;
+                case EndOfImage:
+                    return scans;
+                case var marker:
+                    position++;
+                    if (!TrySegment(bytes, ref position, out _))
+                    {
+                        return scans;
+                    }
+
+                    scans += marker == StartOfScan ? 1 : 0;
+                    break;
+            }
+        }
+
+        return scans;
+    }
+
+    private static bool TryNextMarker(ReadOnlySpan<byte> bytes, ref int position, out byte marker)
+    {
+        marker = 0;
+        if (position >= bytes.Length || bytes[position] != 0xFF)
+        {
+            return false;
+        }
+
+        while (position < bytes.Length && bytes[position] == 0xFF)
+        {
+            position++;
+        }
+
+        if (position >= bytes.Length)
+        {
+            return false;
+        }
+
+        marker = bytes[position++];
+        return true;
+    }
+
+    private static bool TrySegment(ReadOnlySpan<byte> bytes, ref int position, out ReadOnlySpan<byte> segment)
+    {
+        segment = default;
+        if (position + 2 > bytes.Length)
+        {
+            return false;
+        }
+
+        int length = BinaryPrimitives.ReadUInt16BigEndian(bytes[position..]);
+        if (length < 2 || position + length > bytes.Length)
+        {
+            return false;
+        }
+
+        segment = bytes[(position + 2)..(position + length)];
+        position += length;
+        return true;
+    }
+
+    private static ImageRejection Truncated() => ImageHeader.Truncated(ImageFormat.Jpeg);
+
+    private static ImageRejection Corrupt(string what) => ImageHeader.Corrupt(ImageFormat.Jpeg, what);
+
+    private static ImageRejection Variant(string what) =>
+        new(ImageProblem.UnsupportedVariant, $"The JPEG is of a rare kind that is not read ({what}). Save it as an ordinary JPEG.");
+}

@@ -1,0 +1,59 @@
+using System.Buffers.Binary;
+
+namespace SmileApi.Imaging;
+
+/// <summary>Walks the chunks of a PNG (W3C PNG, third edition, section 5): its size, and whether all of it is there.</summary>
+internal static class PngHeader
+{
+    private const int SignatureLength = 8;
+    private const int ChunkOverhead = 12; // Length, type and checksum, four bytes each.
+
+    public static ImageRejection? Read(ReadOnlySpan<byte> bytes, out ImageHeader header)
+    {
+        header = default;
+        var position = SignatureLength;
+        var hasData = false;
+        while (true)
+        {
+            if (bytes.Length - position < ChunkOverhead)
+            {
+                return ImageHeader.Truncated(ImageFormat.Png);
+            }
+
+            var length = BinaryPrimitives.ReadUInt32BigEndian(bytes[position..]);
+            if (length > (uint)(bytes.Length - position - ChunkOverhead))
+            {
+                return ImageHeader.Truncated(ImageFormat.Png);
+            }
+
+            var type = bytes.Slice(position + 4, 4);
+            var data = bytes.Slice(position + 8, (int)length);
+            if (position == SignatureLength)
+            {
+                if (!type.SequenceEqual("IHDR"u8) || data.Length != 13)
+                {
+                    return ImageHeader.Corrupt(ImageFormat.Png, "it does not begin with its header");
+                }
+
+                var width = BinaryPrimitives.ReadUInt32BigEndian(data);
+                var height = BinaryPrimitives.ReadUInt32BigEndian(data[4..]);
+                if (width is 0 or > int.MaxValue || height is 0 or > int.MaxValue)
+                {
+                    return ImageHeader.Corrupt(ImageFormat.Png, "it declares a side of no pixels or of more than the format allows");
+                }
+
+                header = new ImageHeader(ImageFormat.Png, (int)width, (int)height, IsBuffered: true);
+            }
+            else if (type.SequenceEqual("IDAT"u8))
+            {
+                hasData = true;
+            }
+            else if (type.SequenceEqual("IEND"u8))
+            {
+                return hasData ? null : ImageHeader.Corrupt(ImageFormat.Png, "it holds no picture data");
+            }
+
+            position += ChunkOverhead + (int)length;
+        }
+    }
+}

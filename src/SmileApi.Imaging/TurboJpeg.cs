@@ -1,0 +1,145 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.ObjectPool;
+
+namespace SmileApi.Imaging;
+
+/// <summary>
+/// The system's libturbojpeg, when it has one: decodes a JPEG straight to reduced grey, without computing colour.
+/// Uses the TurboJPEG 2.x calls, which later versions keep (https://libjpeg-turbo.org/Documentation/Documentation).
+/// </summary>
+internal static unsafe partial class TurboJpeg
+{
+    private const int PixelFormatGrey = 6;
+    private const int StopOnWarning = 8192;
+    private const int LimitScans = 32768;
+    private const int ErrorIsWarning = 0;
+    private const string Library = "turbojpeg";
+
+    private static readonly nint s_library = Load();
+
+    private static readonly ObjectPool<Handle> s_handles = new DefaultObjectPoolProvider().Create(new HandlePolicy());
+
+    /// <summary>True when the system has the library.</summary>
+    public static bool IsAvailable => s_library != 0;
+
+    /// <summary>True for JPEG of one or three components; CMYK is left to SkiaSharp.</summary>
+    public static bool CanRead(in ImageHeader header) => header is { Format: ImageFormat.Jpeg, Components: 1 or 3 };
+
+    /// <param name="worthASecondTry">True when only a more tolerant decoder can tell whether the picture is readable.</param>
+    public static ImageRejection? Decode(
+        ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, out GreyImage? image, out bool worthASecondTry)
+    {
+        image = null;
+        worthASecondTry = false;
+        var stored = new GreyImage(
+            ImageDecoder.Reduced(header.Width, reduction), ImageDecoder.Reduced(header.Height, reduction),
+            reduction, header.Width, header.Height, ImageFormat.Jpeg);
+        var handle = s_handles.Get();
+        try
+        {
+            fixed (byte* source = bytes)
+            fixed (byte* target = stored.Pixels)
+            {
+                var failed = DecompressHeader(handle.Pointer, source, new CULong((uint)bytes.Length), out var width, out var height, out _, out _) != 0;
+                if (!failed && (width != header.Width || height != header.Height))
+                {
+                    return ImageHeader.Corrupt(ImageFormat.Jpeg, "it declares two different sizes");
+                }
+
+                if (!failed)
+                {
+                    failed = Decompress(
+                        handle.Pointer, source, new CULong((uint)bytes.Length), target, stored.Width, stored.Width, stored.Height,
+                        PixelFormatGrey, StopOnWarning | LimitScans) != 0;
+                }
+
+                if (failed)
+                {
+                    handle.IsPoisoned = true;
+                    var message = Marshal.PtrToStringUTF8(GetErrorString(handle.Pointer)) ?? "";
+                    if (message.Contains("Premature end", StringComparison.Ordinal))
+                    {
+                        return ImageHeader.Truncated(ImageFormat.Jpeg);
+                    }
+
+                    // Stray bytes between segments harm no pixel, and cameras do write them; and a colour conversion that
+                    // this library lacks another may have. Anything else is damage.
+                    worthASecondTry = (GetErrorCode(handle.Pointer) == ErrorIsWarning && message.Contains("extraneous bytes", StringComparison.Ordinal))
+                        || message.Contains("Unsupported color conversion", StringComparison.Ordinal);
+                    return ImageHeader.Corrupt(ImageFormat.Jpeg, "its picture data cannot be decoded");
+                }
+            }
+
+            image = GreyImage.TurnUpright(stored, header.Orientation);
+            return null;
+        }
+        finally
+        {
+            s_handles.Return(handle);
+            if (image is null)
+            {
+                stored.Dispose();
+            }
+        }
+    }
+
+    private static nint Load()
+    {
+        // Debian and Ubuntu, macOS (Homebrew), Windows (vcpkg).
+        string[] names = ["libturbojpeg.so.0", "libturbojpeg.dylib", "/opt/homebrew/lib/libturbojpeg.dylib", "turbojpeg.dll"];
+        foreach (var name in names)
+        {
+            if (NativeLibrary.TryLoad(name, out var library))
+            {
+                NativeLibrary.SetDllImportResolver(typeof(TurboJpeg).Assembly, (asked, _, _) => asked == Library ? library : 0);
+                return library;
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>A decompressor with its working memory; used by one thread at a time.</summary>
+    private sealed class Handle : IDisposable
+    {
+        public nint Pointer { get; } = InitDecompress() is var pointer and not 0
+            ? pointer
+            : throw new InsufficientMemoryException("libturbojpeg could not make a decompressor.");
+
+        /// <summary>After a failure the library's state is undefined; such a handle must not be used again.</summary>
+        public bool IsPoisoned { get; set; }
+
+        public void Dispose()
+        {
+            _ = Destroy(Pointer);
+        }
+    }
+
+    private sealed class HandlePolicy : PooledObjectPolicy<Handle>
+    {
+        public override Handle Create() => new();
+
+        // The pool disposes what it is told not to keep.
+        public override bool Return(Handle handle) => !handle.IsPoisoned;
+    }
+
+    [LibraryImport(Library, EntryPoint = "tjInitDecompress")]
+    private static partial nint InitDecompress();
+
+    [LibraryImport(Library, EntryPoint = "tjDestroy")]
+    private static partial int Destroy(nint handle);
+
+    [LibraryImport(Library, EntryPoint = "tjGetErrorStr2")]
+    private static partial nint GetErrorString(nint handle);
+
+    [LibraryImport(Library, EntryPoint = "tjGetErrorCode")]
+    private static partial int GetErrorCode(nint handle);
+
+    [LibraryImport(Library, EntryPoint = "tjDecompressHeader3")]
+    private static partial int DecompressHeader(
+        nint handle, byte* source, CULong size, out int width, out int height, out int subsampling, out int colourSpace);
+
+    [LibraryImport(Library, EntryPoint = "tjDecompress2")]
+    private static partial int Decompress(
+        nint handle, byte* source, CULong size, byte* target, int width, int pitch, int height, int pixelFormat, int flags);
+}

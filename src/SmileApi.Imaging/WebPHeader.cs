@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+
+namespace SmileApi.Imaging;
+
+/// <summary>Reads the first chunk of a WebP file (RFC 9649): simple lossy, simple lossless or extended.</summary>
+internal static class WebPHeader
+{
+    private const int FirstChunk = 12;
+    private const int FirstPayload = 20;
+
+    public static ImageRejection? Read(ReadOnlySpan<byte> bytes, out ImageHeader header)
+    {
+        header = default;
+        if (bytes.Length < FirstPayload + 10)
+        {
+            return ImageHeader.Truncated(ImageFormat.WebP);
+        }
+
+        // The RIFF size counts what follows it; bytes behind that end are tolerated, missing ones are not.
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) > (uint)(bytes.Length - 8))
+        {
+            return ImageHeader.Truncated(ImageFormat.WebP);
+        }
+
+        var payload = bytes[FirstPayload..];
+        int width, height;
+        switch (bytes.Slice(FirstChunk, 4))
+        {
+            case [(byte)'V', (byte)'P', (byte)'8', (byte)' ']:
+                if (!payload[3..6].SequenceEqual((ReadOnlySpan<byte>)[0x9D, 0x01, 0x2A]))
+                {
+                    return ImageHeader.Corrupt(ImageFormat.WebP, "its key frame does not begin as it must");
+                }
+
+                width = BinaryPrimitives.ReadUInt16LittleEndian(payload[6..]) & 0x3FFF;
+                height = BinaryPrimitives.ReadUInt16LittleEndian(payload[8..]) & 0x3FFF;
+                break;
+
+            case [(byte)'V', (byte)'P', (byte)'8', (byte)'L']:
+                if (payload[0] != 0x2F)
+                {
+                    return ImageHeader.Corrupt(ImageFormat.WebP, "its lossless data does not begin as it must");
+                }
+
+                var packed = BinaryPrimitives.ReadUInt32LittleEndian(payload[1..]);
+                width = (int)(packed & 0x3FFF) + 1;
+                height = (int)((packed >> 14) & 0x3FFF) + 1;
+                break;
+
+            case [(byte)'V', (byte)'P', (byte)'8', (byte)'X']:
+                width = ReadUInt24(payload[4..]) + 1;
+                height = ReadUInt24(payload[7..]) + 1;
+                break;
+
+            default:
+                return ImageHeader.Corrupt(ImageFormat.WebP, "its first chunk is of no known kind");
+        }
+
+        if (width == 0 || height == 0)
+        {
+            return ImageHeader.Corrupt(ImageFormat.WebP, "it declares a side of zero pixels");
+        }
+
+        header = new ImageHeader(ImageFormat.WebP, width, height, IsBuffered: true);
+        return null;
+    }
+
+    private static int ReadUInt24(ReadOnlySpan<byte> bytes) => bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
+}
