@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using SmileApi.Imaging;
+using SmileApi.Operations;
+
+namespace SmileApi.Classify;
+
+/// <summary><c>POST /classify</c>: one picture in, one verdict or one problem out.</summary>
+internal static class ClassifyEndpoint
+{
+    public static void AddClassify(this WebApplicationBuilder builder)
+    {
+        builder.AddValidatedOptions<ImageLimits, ValidateImageLimits>("Images");
+        builder.AddValidatedOptions<DecodingOptions, ValidateDecodingOptions>(DecodingOptions.Section);
+        builder.Services.AddSingleton(services => new ImageDecoder(
+            services.GetRequiredService<IOptions<ImageLimits>>().Value,
+            services.GetRequiredService<IOptions<DecodingOptions>>().Value.UseTurboJpeg));
+        builder.Services.AddSingleton<UploadReader>();
+        builder.Services.AddSingleton<DecodeGate>();
+        builder.Services.AddSingleton<Classifier>();
+    }
+
+    public static void MapClassify(this IEndpointRouteBuilder app) =>
+        app.MapPost("/classify", ClassifyAsync)
+            // Kestrel's own limit resets the connection before the client has read why; UploadReader counts instead.
+            .WithMetadata(new DisableRequestSizeLimitAttribute())
+            .WithTags("Classify")
+            .WithSummary("How likely is it that this face smiles?")
+            .WithDescription(
+                "Takes one picture (JPEG, PNG or WebP) as the raw body, as multipart/form-data (a file called `image`) or as JSON "
+                + "`{\"image\": \"<base64>\"}`. The picture must show one face that fills it from the brow to below the lower lip "
+                + "(`faces=whole`); finding faces in larger photographs comes with a later version. A smile is an expression, not a feeling.")
+            .Produces<Verdict>()
+            .Produces<ProblemDocument>(400, "application/problem+json")
+            .Produces<ProblemDocument>(413, "application/problem+json")
+            .Produces<ProblemDocument>(415, "application/problem+json")
+            .Produces<ProblemDocument>(422, "application/problem+json")
+            .Produces<ProblemDocument>(500, "application/problem+json")
+            .Produces<ProblemDocument>(503, "application/problem+json");
+
+    private static async Task<IResult> ClassifyAsync(HttpContext context, UploadReader uploads, Classifier classifier, TimeProvider time)
+    {
+        var received = time.GetTimestamp();
+        var aborted = context.RequestAborted;
+        if (!ClassifyQuery.TryRead(context.Request.Query, out var query, out var problem))
+        {
+            return new ProblemResult(problem);
+        }
+
+        var (upload, uploadProblem) = await uploads.ReadAsync(context.Request, aborted);
+        using (upload)
+        {
+            if (upload is null)
+            {
+                return new ProblemResult(uploadProblem!);
+            }
+
+            var (verdict, rejection) = await classifier.ClassifyAsync(upload.Bytes, query, received, context.TraceIdentifier, aborted);
+            return verdict is null ? new ProblemResult(rejection!) : TypedResults.Json(verdict, WireJson.Default.Verdict);
+        }
+    }
+}

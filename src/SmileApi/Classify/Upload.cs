@@ -1,0 +1,248 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+using SmileApi.Imaging;
+
+namespace SmileApi.Classify;
+
+/// <summary>The bytes of one picture, in rented memory; dispose it after their last use.</summary>
+internal sealed class Upload : IDisposable
+{
+    private byte[]? _rented;
+
+    /// <param name="rented">Owned by the upload from now on.</param>
+    public Upload(byte[] rented, int start, int length)
+    {
+        _rented = rented;
+        Bytes = rented.AsMemory(start, length);
+    }
+
+    public ReadOnlyMemory<byte> Bytes { get; }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _rented, null) is { } rented)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+}
+
+/// <summary>
+/// Takes the picture out of a request: multipart and JSON by their content type, every other body as it is. Never stores
+/// more than the limit, and nothing on disk.
+/// </summary>
+internal sealed class UploadReader(IOptions<ImageLimits> limits)
+{
+    private const int FirstRent = 64 << 10;
+
+    // What may surround the picture: part headers and form fields, or the JSON around base64.
+    private const int Envelope = 64 << 10;
+    private const int MaxParts = 32;
+
+    private readonly int _limit = limits.Value.MaxBytes;
+
+    /// <returns>The upload, which the caller disposes, or the problem with it.</returns>
+    public async ValueTask<(Upload? Upload, Problem? Problem)> ReadAsync(HttpRequest request, CancellationToken aborted)
+    {
+        // A content type that cannot be read is no reason to refuse a picture; its bytes decide.
+        var mediaType = MediaTypeHeaderValue.TryParse(request.ContentType, out var contentType) ? contentType.MediaType : default;
+        if (mediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
+        {
+            return await ReadMultipartAsync(request, HeaderUtilities.RemoveQuotes(contentType!.Boundary).ToString(), aborted);
+        }
+
+        if (mediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            return await ReadJsonAsync(request, aborted);
+        }
+
+        return await ReadBodyAsync(request.Body, request.ContentLength, _limit, aborted);
+    }
+
+    private async ValueTask<(Upload?, Problem?)> ReadMultipartAsync(HttpRequest request, string boundary, CancellationToken aborted)
+    {
+        if (boundary.Length is 0 or > 200)
+        {
+            return (null, Malformed("The multipart request names no boundary of 1 to 200 characters. Let your HTTP library set the Content-Type header."));
+        }
+
+        if (request.ContentLength > (long)_limit + Envelope)
+        {
+            return (null, TooLarge());
+        }
+
+        var reader = new MultipartReader(boundary, request.Body) { HeadersCountLimit = 16, HeadersLengthLimit = 8 << 10, BodyLengthLimit = (long)_limit + 1 };
+        try
+        {
+            for (var part = 0; part < MaxParts && await reader.ReadNextSectionAsync(aborted) is { } section; part++)
+            {
+                if (IsPicture(section))
+                {
+                    return await ReadBodyAsync(section.Body, length: null, _limit, aborted);
+                }
+            }
+        }
+        catch (InvalidDataException)
+        {
+            return (null, Malformed("A part of the multipart request is too long or not what RFC 7578 describes."));
+        }
+        catch (IOException e) when (e is not BadHttpRequestException && !aborted.IsCancellationRequested)
+        {
+            return (null, Malformed("The multipart request ends before its closing boundary."));
+        }
+
+        return (null, new Problem(ProblemKind.EmptyUpload, "The multipart request has no file part. Send the picture as a file called 'image'."));
+    }
+
+    private static bool IsPicture(MultipartSection section) =>
+        ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)
+        && (disposition.IsFileDisposition() || HeaderUtilities.RemoveQuotes(disposition.Name).Equals("image", StringComparison.Ordinal));
+
+    private async ValueTask<(Upload?, Problem?)> ReadJsonAsync(HttpRequest request, CancellationToken aborted)
+    {
+        var limit = (int)Math.Min(Base64.GetMaxEncodedToUtf8Length(_limit) + (long)Envelope, Array.MaxLength);
+        var (body, problem) = await ReadBodyAsync(request.Body, request.ContentLength, limit, aborted);
+        if (body is null)
+        {
+            return (null, problem!.Kind == ProblemKind.EmptyUpload ? Malformed(JsonExpected) : problem);
+        }
+
+        using (body)
+        {
+            return DecodeJson(body.Bytes.Span);
+        }
+    }
+
+    private const string JsonExpected = "The JSON body must be an object {\"image\": \"<base64>\"}.";
+
+    private (Upload?, Problem?) DecodeJson(ReadOnlySpan<byte> json)
+    {
+        // Never longer than the document; the last of several wins, as with most JSON readers.
+        var rented = ArrayPool<byte>.Shared.Rent(Math.Max(1, json.Length));
+        var length = -1;
+        Problem? malformed = null;
+        try
+        {
+            var reader = new Utf8JsonReader(json);
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
+                malformed = Malformed(JsonExpected);
+            }
+
+            // To the end, also behind the picture: half a document is an accident that its sender should hear of.
+            while (malformed is null && reader.Read())
+            {
+                if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1 && reader.ValueTextEquals("image"u8))
+                {
+                    reader.Read();
+                    length = reader.TokenType == JsonTokenType.String ? reader.CopyString(rented) : -1;
+                }
+            }
+        }
+        catch (JsonException e)
+        {
+            malformed = Malformed($"The body is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}).");
+        }
+        catch (InvalidOperationException)
+        {
+            malformed = Malformed("The JSON body is not valid UTF-8.");
+        }
+
+        if (malformed is not null || length < 0)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+            return (null, malformed ?? Malformed($"{JsonExpected} It has no text called 'image'."));
+        }
+
+        var text = rented.AsSpan(0, length);
+        var start = 0;
+        if (text.StartsWith("data:"u8))
+        {
+            var comma = text.IndexOf((byte)',');
+            if (comma < 0 || !text[..comma].EndsWith(";base64"u8))
+            {
+                ArrayPool<byte>.Shared.Return(rented);
+                return (null, Malformed("The data URL in 'image' must be of the form data:image/png;base64,…"));
+            }
+
+            start = comma + 1;
+        }
+
+        var status = Base64.DecodeFromUtf8InPlace(text[start..], out var written);
+        var problem =
+            status != OperationStatus.Done ? Malformed("The text in 'image' is not base64 (RFC 4648, section 4, with padding).")
+            : written > _limit ? TooLarge()
+            : written == 0 ? Empty()
+            : null;
+        if (problem is null)
+        {
+            return (new Upload(rented, start, written), null);
+        }
+
+        ArrayPool<byte>.Shared.Return(rented);
+        return (null, problem);
+    }
+
+    private async ValueTask<(Upload?, Problem?)> ReadBodyAsync(Stream body, long? length, int limit, CancellationToken aborted)
+    {
+        if (length > limit)
+        {
+            return (null, TooLarge());
+        }
+
+        // Memory follows what has arrived, not what was announced.
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(length + 1 ?? FirstRent, FirstRent));
+        var filled = 0;
+        try
+        {
+            while (true)
+            {
+                var room = buffer.AsMemory(filled, Math.Min(buffer.Length, limit + 1) - filled);
+                var read = await body.ReadAsync(room, aborted);
+                filled += read;
+                if (read == 0 || filled > limit)
+                {
+                    break;
+                }
+
+                if (filled == buffer.Length)
+                {
+                    buffer = Grown(buffer, filled);
+                }
+            }
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            throw;
+        }
+
+        var problem = filled > limit ? TooLarge() : filled == 0 ? Empty() : null;
+        if (problem is null)
+        {
+            return (new Upload(buffer, 0, filled), null);
+        }
+
+        ArrayPool<byte>.Shared.Return(buffer);
+        return (null, problem);
+    }
+
+    private static byte[] Grown(byte[] buffer, int filled)
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(2 * buffer.Length);
+        buffer.AsSpan(0, filled).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(buffer);
+        return larger;
+    }
+
+    private static Problem Malformed(string detail) => new(ProblemKind.MalformedRequest, detail);
+
+    private static Problem Empty() =>
+        new(ProblemKind.EmptyUpload, "Send a JPEG, PNG or WebP picture: as the raw body, as a multipart file called 'image', or as JSON {\"image\": \"<base64>\"}.");
+
+    private Problem TooLarge() => new(ProblemKind.UploadTooLarge, $"A picture may have at most {_limit:N0} bytes. Send it smaller or more compressed.");
+}

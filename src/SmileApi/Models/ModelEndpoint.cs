@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Options;
+using SmileApi.Classify;
+using SmileApi.Imaging;
+using SmileApi.Inference;
+using SmileApi.Operations;
+
+namespace SmileApi.Models;
+
+/// <summary>Answer of <c>GET /model</c>: the served model's card.</summary>
+/// <param name="Name">Name of the model.</param>
+/// <param name="Version">Version of the model, semantic.</param>
+/// <param name="Sha256">SHA-256 of the ONNX file, lower-case hexadecimal.</param>
+/// <param name="Provider">What runs it: <c>cpu</c>.</param>
+/// <param name="JpegDecoder">What reads JPEG pictures: <c>libturbojpeg</c> or <c>SkiaSharp</c>.</param>
+/// <param name="Threshold">Probabilities from here on count as a smile, unless a request says otherwise.</param>
+/// <param name="Temperature">Calibration temperature, already part of the weights.</param>
+/// <param name="Input">What the network expects to see.</param>
+/// <param name="Cost">Size and cost of the network.</param>
+/// <param name="Scores">Scores by data split.</param>
+/// <param name="Training">How the weights came about.</param>
+/// <param name="Licence">What the weights may be used for.</param>
+internal sealed record ModelCard(
+    string Name, string Version, string Sha256, string Provider, string JpegDecoder, float Threshold, double Temperature,
+    ModelInput Input, ModelCost Cost, IReadOnlyDictionary<string, ModelScore> Scores, ModelTraining Training, string Licence)
+{
+    public static ModelCard Of(SmileModel model, ImageDecoder decoder)
+    {
+        var metadata = model.Metadata;
+        return new ModelCard(
+            metadata.Name, metadata.Version, model.Sha256, model.Provider, decoder.JpegBackend, metadata.Threshold, metadata.Temperature,
+            metadata.Input, metadata.Cost, metadata.Scores, metadata.Training, metadata.Licence);
+    }
+}
+
+internal static class ModelEndpoint
+{
+    public static void AddModel(this WebApplicationBuilder builder)
+    {
+        builder.AddValidatedOptions<ModelOptions, ValidateModelOptions>(ModelOptions.Section);
+        builder.Services.AddSingleton(services => Load(services.GetRequiredService<IOptions<ModelOptions>>().Value));
+    }
+
+    public static void MapModel(this IEndpointRouteBuilder app) =>
+        app.MapGet("/model", (SmileModel model, ImageDecoder decoder) => TypedResults.Json(ModelCard.Of(model, decoder), WireJson.Default.ModelCard))
+            .WithTags("Model")
+            .WithSummary("The served model's card")
+            .WithDescription("Name, version, input, calibration, cost, scores and training of the model that answers now.")
+            .Produces<ModelCard>();
+
+    private static SmileModel Load(ModelOptions options)
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, options.Path);
+        return SmileModel.TryLoad(path, out var model, out var reason) ? model : throw new StartRefusedException(reason);
+    }
+}

@@ -1,0 +1,138 @@
+using System.Text.Json.Nodes;
+using Microsoft.OpenApi;
+using SmileApi.Classify;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace SmileApi.Operations;
+
+/// <summary>The OpenAPI document at <c>/swagger/v1/swagger.json</c> and the page at <c>/swagger</c> to try it on.</summary>
+internal static class ApiDescription
+{
+    public static void AddApiDescription(this WebApplicationBuilder builder) =>
+        builder.Services.AddEndpointsApiExplorer().AddSwaggerGen(swagger =>
+        {
+            swagger.SwaggerDoc("v1", new OpenApiInfo
+            {
+                Title = "SmileApi",
+                Version = "v1",
+                Description = "Says how likely it is that a face smiles. Pictures are never stored or logged. Errors are RFC 9457 problem documents.",
+            });
+            swagger.SupportNonNullableReferenceTypes();
+            swagger.NonNullableReferenceTypesAsRequired();
+            swagger.IncludeXmlComments(typeof(Program).Assembly);
+            swagger.OperationFilter<DescribeClassify>();
+        });
+
+    public static void MapApiDescription(this WebApplication app)
+    {
+        app.UseSwagger();
+        app.UseSwaggerUI(page =>
+        {
+            page.SwaggerEndpoint("v1/swagger.json", "SmileApi v1");
+            page.DocumentTitle = "SmileApi";
+            page.EnableTryItOutByDefault();
+        });
+        app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();
+    }
+}
+
+/// <summary>What no handler signature says: the three kinds of body, the query, and an example of each answer.</summary>
+internal sealed class DescribeClassify : IOperationFilter
+{
+    public void Apply(OpenApiOperation operation, OperationFilterContext context)
+    {
+        if (context.ApiDescription.RelativePath != "classify")
+        {
+            return;
+        }
+
+        operation.Parameters =
+        [
+            Query("faces", "`whole`: the picture is one face. `detect` (find the faces) comes with a later version.",
+                new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["whole", "detect"], Default = "whole" }),
+            Query("threshold", "Probabilities from here on count as a smile. Default: the model's own, 0.5.",
+                new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
+            Query("limit", "Most faces of the answer.",
+                new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = 100 }),
+            Query("minFace", "Smallest face to find, in pixels; without effect on `faces=whole`.",
+                new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "65535" }),
+        ];
+
+        var picture = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+        operation.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Description = "One picture.",
+            Content = new Dictionary<string, IOpenApiMediaType>
+            {
+                ["multipart/form-data"] = new OpenApiMediaType
+                {
+                    Schema = Object("image", new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary", Description = "The picture: JPEG, PNG or WebP." }),
+                },
+                ["application/json"] = new OpenApiMediaType
+                {
+                    Schema = Object("image", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The picture in base64; a `data:` URL is accepted." }),
+                    Example = new JsonObject { ["image"] = OnePixelPng },
+                },
+                ["image/jpeg"] = new OpenApiMediaType { Schema = picture },
+                ["image/png"] = new OpenApiMediaType { Schema = picture },
+                ["image/webp"] = new OpenApiMediaType { Schema = picture },
+                ["application/octet-stream"] = new OpenApiMediaType { Schema = picture },
+            },
+        };
+
+        foreach (var (status, response) in operation.Responses ?? [])
+        {
+            if (response is not OpenApiResponse { Content: not null } described)
+            {
+                continue;
+            }
+
+            described.Description = status == "200" ? "The verdict." : Kinds(status);
+            foreach (var content in described.Content.Values.OfType<OpenApiMediaType>())
+            {
+                content.Example = status == "200" ? JsonNode.Parse(VerdictExample) : ProblemExample(status);
+            }
+        }
+    }
+
+    private const string OnePixelPng =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+
+    private const string VerdictExample = """
+        {
+          "smile": true, "probability": 0.9731, "threshold": 0.5,
+          "faces": [ { "smile": true, "probability": 0.9731, "box": { "x": 0, "y": 0, "width": 160, "height": 160 }, "confidence": null } ],
+          "image": { "width": 160, "height": 160, "format": "jpeg" },
+          "model": { "name": "smile-cnn20", "version": "1.0.0", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
+          "timings": { "decodeMs": 0.4, "detectMs": 0, "queueMs": 0.1, "inferMs": 0.5, "totalMs": 1.3 },
+          "requestId": "0HNG2J7KQ5R1M:00000001"
+        }
+        """;
+
+    private static OpenApiParameter Query(string name, string description, OpenApiSchema schema) =>
+        new() { Name = name, In = ParameterLocation.Query, Description = description, Schema = schema };
+
+    private static OpenApiSchema Object(string property, OpenApiSchema schema) => new()
+    {
+        Type = JsonSchemaType.Object,
+        Required = new HashSet<string> { property },
+        Properties = new Dictionary<string, IOpenApiSchema> { [property] = schema },
+    };
+
+    private static string Kinds(string status) =>
+        string.Join(" ", ProblemKind.All.Where(kind => IsOf(kind, status)).Select(kind => $"`{kind.Name}`: {kind.Title}"));
+
+    private static JsonObject? ProblemExample(string status) => ProblemKind.All.FirstOrDefault(kind => IsOf(kind, status)) is { } kind
+        ? new JsonObject
+        {
+            ["type"] = kind.Type,
+            ["title"] = kind.Title,
+            ["status"] = kind.Status,
+            ["detail"] = "What is wrong with this request and what to do.",
+            ["requestId"] = "0HNG2J7KQ5R1M:00000001",
+        }
+        : null;
+
+    private static bool IsOf(ProblemKind kind, string status) => kind.Status.ToString(System.Globalization.CultureInfo.InvariantCulture) == status;
+}

@@ -1,0 +1,101 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+using Serilog;
+using SmileApi.Batching;
+using SmileApi.Classify;
+
+namespace SmileApi.Operations;
+
+/// <summary>Answers with a problem document; after a refused upload, takes in what its sender still sends.</summary>
+internal sealed class ProblemResult(Problem problem) : IResult
+{
+    public Task ExecuteAsync(HttpContext httpContext) => Problems.WriteAsync(httpContext, problem);
+}
+
+/// <summary>Every error of the service, the framework's own included, leaves as an RFC 9457 problem document through here.</summary>
+internal static class Problems
+{
+    private static readonly TimeSpan s_drainTime = TimeSpan.FromSeconds(5);
+
+    public static void UseProblems(this WebApplication app)
+    {
+        app.Use((context, next) =>
+        {
+            context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+            return next(context);
+        });
+        app.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            ExceptionHandler = context => WriteAsync(context, ProblemOf(context.Features.GetRequiredFeature<IExceptionHandlerFeature>().Error)),
+            // A client's broken request is no event for the error log.
+            SuppressDiagnosticsCallback = failure => failure.Exception is BadHttpRequestException,
+        });
+        app.UseStatusCodePages(pages => WriteAsync(pages.HttpContext, ProblemOf(pages.HttpContext)));
+    }
+
+    public static async Task WriteAsync(HttpContext context, Problem problem)
+    {
+        var (request, response) = (context.Request, context.Response);
+        context.RequestServices.GetRequiredService<SmileMetrics>().Rejected(problem.Kind);
+        context.RequestServices.GetRequiredService<IDiagnosticContext>().Set("Problem", problem.Kind.Name);
+
+        response.StatusCode = problem.Kind.Status;
+        if (problem.RetryAfter is { } retryAfter)
+        {
+            response.Headers.RetryAfter = Math.Clamp(Math.Ceiling(retryAfter.TotalSeconds), 1, 60).ToString(CultureInfo.InvariantCulture);
+        }
+
+        var unreadBody = problem.Kind == ProblemKind.UploadTooLarge;
+        if (unreadBody)
+        {
+            response.Headers.Connection = "close";
+        }
+
+        var document = new ProblemDocument(problem.Kind.Type, problem.Kind.Title, problem.Kind.Status, problem.Detail, context.TraceIdentifier);
+        await response.WriteAsJsonAsync(document, WireJson.Default.ProblemDocument, "application/problem+json", context.RequestAborted);
+
+        // Closing on a client that is still sending resets the connection, and the answer may be lost on its way. One that
+        // waits for "100 Continue" is not sending.
+        if (unreadBody && request.Headers.Expect.Count == 0)
+        {
+            await response.CompleteAsync();
+            await DrainAsync(request.Body, context.RequestAborted);
+        }
+    }
+
+    private static async Task DrainAsync(Stream body, CancellationToken aborted)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        end.CancelAfter(s_drainTime);
+        try
+        {
+            await body.CopyToAsync(Stream.Null, end.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // The sender is slow, endless or gone; it has had its time.
+        }
+    }
+
+    private static Problem ProblemOf(Exception exception) => exception switch
+    {
+        BadHttpRequestException { StatusCode: 408 } => new(ProblemKind.RequestTimeout, "The request's body arrived too slowly. Try again on a better connection."),
+        BadHttpRequestException { StatusCode: 413 } => new(ProblemKind.UploadTooLarge, "The request's body is too large."),
+        BadHttpRequestException bad => new(ProblemKind.MalformedRequest, $"The request is not valid HTTP: {bad.Message}"),
+        InferenceFailedException => new(ProblemKind.InferenceFailed, "The picture was read, but the network failed on it. Try again; if it stays so, report the requestId."),
+        _ => new(ProblemKind.InternalError, "This is our fault, not your picture's. Try again; if it stays so, report the requestId."),
+    };
+
+    private static Problem ProblemOf(HttpContext context)
+    {
+        var (request, status) = (context.Request, context.Response.StatusCode);
+        return status switch
+        {
+            404 => new(ProblemKind.NotFound, $"There is no {request.Path}. The API is described at /swagger."),
+            405 => new(ProblemKind.MethodNotAllowed, $"{request.Path} does not answer {request.Method}; it answers {context.Response.Headers.Allow}."),
+            _ => new(new ProblemKind("http-error", status, $"{ReasonPhrases.GetReasonPhrase(status)}."), "The request was refused. The API is described at /swagger."),
+        };
+    }
+}

@@ -1,0 +1,80 @@
+using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+using SmileApi.Inference;
+
+namespace SmileApi.Operations;
+
+/// <summary>The service cannot start; the message is the one line that its operator reads.</summary>
+internal sealed class StartRefusedException(string message) : Exception(message);
+
+/// <summary>Starting well or not at all: the default address, checked options, and reasons without stack traces.</summary>
+internal static class Startup
+{
+    private const string DefaultAddress = "http://localhost:8080";
+
+    /// <summary>
+    /// Listens on <c>http://localhost:8080</c> unless told otherwise. Only then is the address set in code, because one that is
+    /// set beats <c>--urls</c> and every environment variable.
+    /// </summary>
+    public static void AddListening(this WebApplicationBuilder builder)
+    {
+        var configuration = builder.Configuration;
+        string[] addresses = ["urls", "http_ports", "https_ports"];
+        if (Array.TrueForAll(addresses, key => string.IsNullOrEmpty(configuration[key])) && !configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
+        {
+            builder.WebHost.UseUrls(DefaultAddress);
+        }
+
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+    }
+
+    /// <summary>Binds a section, refuses names it does not know, and checks the ranges before the service starts.</summary>
+    public static void AddValidatedOptions<TOptions, TValidator>(this WebApplicationBuilder builder, string section)
+        where TOptions : class
+        where TValidator : class, IValidateOptions<TOptions>
+    {
+        builder.Services.AddOptions<TOptions>()
+            .BindConfiguration(section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
+    }
+
+    /// <summary>Runs until stopped. What prevents the start goes to stderr, a line each, with exit code 1.</summary>
+    public static async Task<int> RunOrExplainAsync(this WebApplication app)
+    {
+        try
+        {
+            await using (app)
+            {
+                app.Services.GetService<IStartupValidator>()?.Validate();
+                app.Services.GetRequiredService<SmileModel>();
+                await app.RunAsync();
+                return 0;
+            }
+        }
+        catch (StartRefusedException e)
+        {
+            return Explain(e.Message);
+        }
+        catch (OptionsValidationException e)
+        {
+            return Explain([.. e.Failures]);
+        }
+        catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is OptionsValidationException))
+        {
+            return Explain([.. e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(inner => inner.Failures)]);
+        }
+        catch (Exception e) when (e is InvalidOperationException or IOException or SocketException or FormatException)
+        {
+            // A setting of the wrong type, an address that is taken, not ours, or none: the framework's messages say which.
+            return Explain(e.InnerException is null or SocketException ? e.Message : $"{e.Message} {e.InnerException.Message}");
+        }
+    }
+
+    private static int Explain(params string[] reasons)
+    {
+        Console.Error.WriteLine("SmileApi did not start:");
+        Array.ForEach(reasons, reason => Console.Error.WriteLine($"  {reason.ReplaceLineEndings(" ")}"));
+        return 1;
+    }
+}

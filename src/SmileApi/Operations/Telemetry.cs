@@ -1,0 +1,50 @@
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+using Serilog;
+using Serilog.Events;
+
+namespace SmileApi.Operations;
+
+/// <summary>What operators see: one log line a request, metrics to scrape, and traces when someone collects them.</summary>
+internal static class Telemetry
+{
+    public static void AddLogging(this WebApplicationBuilder builder) =>
+        builder.Services.AddSerilog((services, logging) => logging
+            .ReadFrom.Configuration(services.GetRequiredService<IConfiguration>())
+            .Enrich.FromLogContext());
+
+    public static void AddTelemetry(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<SmileMetrics>();
+
+        // OTLP has a default address, which nobody may be listening at: export only when one is named.
+        var collected = !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+        var telemetry = builder.Services.AddOpenTelemetry().WithMetrics(metrics =>
+        {
+            metrics.AddMeter(SmileMetrics.MeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
+            if (collected)
+            {
+                metrics.AddOtlpExporter();
+            }
+        });
+        if (collected)
+        {
+            telemetry.WithTracing(tracing => tracing.AddAspNetCoreInstrumentation().AddOtlpExporter());
+        }
+    }
+
+    public static void UseRequestLog(this WebApplication app) => app.UseSerilogRequestLogging(log =>
+    {
+        log.MessageTemplate = "{RequestMethod} {RequestPath} {StatusCode} in {Elapsed:F1} ms {Problem} [{RequestId}]";
+        log.EnrichDiagnosticContext = (diagnostics, context) => diagnostics.Set("RequestId", context.TraceIdentifier);
+        log.GetLevel = (context, _, exception) =>
+            exception is not null || context.Response.StatusCode >= 500 ? LogEventLevel.Error
+            : IsProbe(context.Request.Path) ? LogEventLevel.Debug
+            : LogEventLevel.Information;
+    });
+
+    public static void MapMetrics(this IEndpointRouteBuilder app) => app.MapPrometheusScrapingEndpoint("/metrics");
+
+    private static bool IsProbe(PathString path) => path.StartsWithSegments("/health") || path == "/metrics";
+}

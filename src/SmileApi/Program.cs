@@ -1,0 +1,29 @@
+using SmileApi.Batching;
+using SmileApi.Classify;
+using SmileApi.Models;
+using SmileApi.Operations;
+
+// Settings and models lie beside the program, from wherever it is started.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+
+builder.AddListening();
+builder.AddLogging();
+builder.AddTelemetry();
+builder.AddModel();
+builder.AddBatching();
+builder.AddClassify();
+builder.AddHealth();
+builder.AddApiDescription();
+
+var app = builder.Build();
+
+app.UseProblems();
+app.UseRequestLog();
+
+app.MapClassify();
+app.MapModel();
+app.MapHealth();
+app.MapMetrics();
+app.MapApiDescription();
+
+return await app.RunOrExplainAsync();
