@@ -17,8 +17,8 @@ builder.AddApiDescription();
 
 var app = builder.Build();
 
-app.UseProblems();
 app.UseRequestLog();
+app.UseProblems();
 
 app.MapClassify();
 app.MapModel();

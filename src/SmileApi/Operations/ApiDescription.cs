@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using SmileApi.Classify;
+using SmileApi.Imaging;
 using Swashbuckle.AspNetCore.SwaggerGen;
+using Swashbuckle.AspNetCore.SwaggerUI;
 
 namespace SmileApi.Operations;
 
@@ -20,6 +22,7 @@ internal static class ApiDescription
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.IncludeXmlComments(typeof(Program).Assembly);
+            swagger.MapType<ImageFormat>(() => new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["jpeg", "png", "webp"] });
             swagger.OperationFilter<DescribeClassify>();
         });
 
@@ -31,6 +34,8 @@ internal static class ApiDescription
             page.SwaggerEndpoint("v1/swagger.json", "SmileApi v1");
             page.DocumentTitle = "SmileApi";
             page.EnableTryItOutByDefault();
+            page.DefaultModelsExpandDepth(0);
+            page.DocExpansion(DocExpansion.Full);
         });
         app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();
     }

@@ -24,6 +24,7 @@ internal static class Problems
         app.Use((context, next) =>
         {
             context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+            SetOutcome(context, "ok");
             return next(context);
         });
         app.UseExceptionHandler(new ExceptionHandlerOptions
@@ -39,7 +40,7 @@ internal static class Problems
     {
         var (request, response) = (context.Request, context.Response);
         context.RequestServices.GetRequiredService<SmileMetrics>().Rejected(problem.Kind);
-        context.RequestServices.GetRequiredService<IDiagnosticContext>().Set("Problem", problem.Kind.Name);
+        SetOutcome(context, problem.Kind.Name);
 
         response.StatusCode = problem.Kind.Status;
         if (problem.RetryAfter is { } retryAfter)
@@ -64,6 +65,10 @@ internal static class Problems
             await DrainAsync(request.Body, context.RequestAborted);
         }
     }
+
+    /// <summary>The last word of the request's line in the log.</summary>
+    private static void SetOutcome(HttpContext context, string outcome) =>
+        context.RequestServices.GetRequiredService<IDiagnosticContext>().Set("Outcome", outcome);
 
     private static async Task DrainAsync(Stream body, CancellationToken aborted)
     {

@@ -36,7 +36,7 @@ internal static class Telemetry
 
     public static void UseRequestLog(this WebApplication app) => app.UseSerilogRequestLogging(log =>
     {
-        log.MessageTemplate = "{RequestMethod} {RequestPath} {StatusCode} in {Elapsed:F1} ms {Problem} [{RequestId}]";
+        log.MessageTemplate = "{RequestMethod} {RequestPath} {StatusCode} in {Elapsed:F1} ms {Outcome} [{RequestId}]";
         log.EnrichDiagnosticContext = (diagnostics, context) => diagnostics.Set("RequestId", context.TraceIdentifier);
         log.GetLevel = (context, _, exception) =>
             exception is not null || context.Response.StatusCode >= 500 ? LogEventLevel.Error

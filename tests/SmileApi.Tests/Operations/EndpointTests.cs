@@ -1,0 +1,135 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using SmileApi.Classify;
+using SmileApi.Imaging;
+using SmileApi.Inference;
+using SmileApi.Tests.Classify;
+
+namespace SmileApi.Tests.Operations;
+
+public sealed class EndpointTests(SmileApp app)
+{
+    [Fact]
+    public async Task The_probes_say_that_all_is_well()
+    {
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/health/live")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/health/ready")).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_model_shows_its_card()
+    {
+        var card = await app.Http.GetFromJsonAsync<JsonElement>(new Uri("/model", UriKind.Relative));
+
+        var model = app.Get<SmileModel>();
+        Assert.Equal("smile-cnn20", card.GetProperty("name").GetString());
+        Assert.Equal(model.Sha256, card.GetProperty("sha256").GetString());
+        Assert.Equal("cpu", card.GetProperty("provider").GetString());
+        Assert.Equal(app.Get<ImageDecoder>().JpegBackend, card.GetProperty("jpegDecoder").GetString());
+        Assert.Equal(20, card.GetProperty("cost").GetProperty("layers").GetInt32());
+        Assert.InRange(card.GetProperty("cost").GetProperty("multiplyAdds").GetInt64(), 1_000_000, 30_000_000);
+        Assert.True(card.GetProperty("scores").GetProperty("test").GetProperty("accuracy").GetDouble() >= 0.96);
+        Assert.Contains("research", card.GetProperty("licence").GetString()!, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(64, card.GetProperty("training").GetProperty("data").GetProperty("lfw160.tar").GetString()!.Length);
+    }
+
+    [Fact]
+    public async Task The_metrics_count_what_was_done()
+    {
+        await app.ClassifyAsync(Repository.Sample("mean-smile.png"));
+        using var refused = await app.PostAsync([]);
+        await ProblemAssert.IsAsync(refused, 400, "empty-upload");
+
+        var metrics = await app.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
+
+        Assert.True(Metric(metrics, "smileapi_decode_duration_seconds_count", "format=\"png\"") >= 1);
+        Assert.True(Metric(metrics, "smileapi_queue_wait_seconds_count") >= 1);
+        Assert.True(Metric(metrics, "smileapi_inference_duration_seconds_count") >= 1);
+        Assert.True(Metric(metrics, "smileapi_batch_size_sum") >= 1);
+        Assert.True(Metric(metrics, "smileapi_faces_total", "smile=\"true\"") >= 1);
+        Assert.True(Metric(metrics, "smileapi_rejections_total", "reason=\"empty-upload\"") >= 1);
+        Assert.True(Metric(metrics, "smileapi_queue_length") >= 0);
+        Assert.True(Metric(metrics, "smileapi_runners_idle") >= 0);
+        Assert.True(Metric(metrics, "http_server_request_duration_seconds_count") >= 1);
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_a_problem_document()
+    {
+        using var response = await GetAsync("/no/such/page");
+
+        Assert.Contains("/swagger", await ProblemAssert.IsAsync(response, 404, "not-found"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_wrong_method_is_a_problem_document_that_names_the_right_one()
+    {
+        using var response = await GetAsync("/classify");
+
+        Assert.Contains("POST", await ProblemAssert.IsAsync(response, 405, "method-not-allowed"), StringComparison.Ordinal);
+        Assert.Equal("POST", response.Content.Headers.Allow.Single());
+    }
+
+    [Fact]
+    public async Task The_start_page_leads_to_the_description_of_the_api()
+    {
+        using var response = await GetAsync("/");
+
+        Assert.True(response.IsSuccessStatusCode);
+        Assert.StartsWith("/swagger", response.RequestMessage!.RequestUri!.AbsolutePath, StringComparison.Ordinal);
+        Assert.Contains("swagger-ui", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_description_of_the_api_is_the_committed_one()
+    {
+        var json = await app.Http.GetFromJsonAsync<JsonElement>(new Uri("/swagger/v1/swagger.json", UriKind.Relative));
+        var actual = JsonSerializer.Serialize(json, s_indented) + "\n";
+        var path = Path.Combine(Repository.Root, "tests", "SmileApi.Tests", "Operations", "openapi.json");
+        if (Environment.GetEnvironmentVariable("SMILE_UPDATE_SNAPSHOTS") == "1")
+        {
+            await File.WriteAllTextAsync(path, actual);
+        }
+
+        Assert.True(
+            await File.ReadAllTextAsync(path) == actual,
+            "The API's description has changed. If that is meant, run the tests once with SMILE_UPDATE_SNAPSHOTS=1 and commit openapi.json.");
+    }
+
+    [Fact]
+    public void Every_kind_of_problem_is_documented()
+    {
+        var documentation = File.ReadAllText(Path.Combine(Repository.Root, "docs", "problems.md"));
+
+        Assert.All(ProblemKind.All, kind => Assert.Contains($"| `{kind.Name}` | {kind.Status} |", documentation, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Every_setting_is_documented_with_its_default()
+    {
+        var documentation = File.ReadAllText(Path.Combine(Repository.Root, "docs", "configuration.md"));
+        var settings = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "src", "SmileApi", "appsettings.json"))).RootElement;
+
+        var names = settings.EnumerateObject().Where(section => section.Name != "Serilog")
+            .SelectMany(section => section.Value.EnumerateObject().Select(setting => $"{section.Name}:{setting.Name}"));
+        Assert.All(names, name => Assert.Contains($"| `{name}` |", documentation, StringComparison.Ordinal));
+    }
+
+    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private Task<HttpResponseMessage> GetAsync(string path) => app.Http.GetAsync(new Uri(path, UriKind.Relative));
+
+    /// <summary>The sum over all series of this name whose labels contain a text.</summary>
+    private static double Metric(string metrics, string name, string label = "")
+    {
+        var series = metrics.Split('\n')
+            .Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{' && line.Contains(label, StringComparison.Ordinal))
+            .Select(line => line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Trim().Split(' '))
+            .Select(fields => double.Parse(fields[fields.Length > 1 && fields[0] == name ? 1 : 0], CultureInfo.InvariantCulture))
+            .ToArray();
+        Assert.NotEmpty(series);
+        return series.Sum();
+    }
+}

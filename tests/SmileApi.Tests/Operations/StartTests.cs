@@ -1,0 +1,125 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.ML.OnnxRuntime;
+
+namespace SmileApi.Tests.Operations;
+
+public sealed class StartTests
+{
+    [Fact]
+    public async Task A_model_that_is_not_there_stops_the_start_with_a_line_that_says_so()
+    {
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Model__Path", "/no/such/model.onnx"));
+
+        Refused(exitCode, output, "There is no model at /no/such/model.onnx.");
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_model_stops_the_start_with_a_line_that_says_so()
+    {
+        using var file = new TemporaryFile("this is no model"u8);
+
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Model__Path", file.Path));
+
+        Refused(exitCode, output, "is not a readable ONNX file");
+    }
+
+    [Fact]
+    public async Task A_model_that_is_cut_off_stops_the_start_with_a_line_that_says_so()
+    {
+        var whole = await File.ReadAllBytesAsync(Path.Combine(Repository.Root, "models", "smile.onnx"));
+        using var file = new TemporaryFile(whole.AsSpan(0, whole.Length / 2));
+
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Model__Path", file.Path));
+
+        Refused(exitCode, output, "is not a readable ONNX file");
+    }
+
+    [Fact]
+    public async Task A_network_of_somebody_else_stops_the_start_with_a_line_that_says_so()
+    {
+        // An empty graph that copies its input: IR version 8, one Identity node, operator set 17.
+        using var file = new TemporaryFile(Convert.FromHexString(
+            "0808" + "3A2E" + "0A10" + "0A0178" + "120179" + "22084964656E74697479" + "120167" + "5A09" + "0A0178" + "12040A020801" + "6209" + "0A0179" + "12040A020801" + "4202" + "1011"));
+        using (var session = new InferenceSession(file.Path))
+        {
+            Assert.Equal(["x"], session.InputNames); // It is a model, only not ours.
+        }
+
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Model__Path", file.Path));
+
+        Refused(exitCode, output, "was not made by the smile trainer");
+    }
+
+    [Fact]
+    public async Task All_wrong_settings_are_listed_together()
+    {
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(
+            ("Batching__MaxBatch", "65"), ("Batching__LingerMilliseconds", "2"), ("Images__MaxSide", "0"), ("Decoding__QueueLimit", "0"));
+
+        Refused(exitCode, output, "MaxBatch", "LingerMilliseconds", "MaxSide", "QueueLimit");
+    }
+
+    [Fact]
+    public async Task A_setting_of_the_wrong_type_is_named()
+    {
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Batching__MaxBatch", "many"));
+
+        Refused(exitCode, output, "Batching:MaxBatch", "'many'");
+    }
+
+    [Fact]
+    public async Task A_setting_that_does_not_exist_is_named()
+    {
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Batching__MaxBach", "4"));
+
+        Refused(exitCode, output, "'MaxBach'");
+    }
+
+    [Fact]
+    public async Task An_address_that_is_taken_is_named()
+    {
+        var (process, http) = await ServiceProcess.StartAsync();
+        using (http)
+        await using (process)
+        {
+            var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Kestrel__Endpoints__Http__Url", http.BaseAddress!.ToString()));
+
+            Refused(exitCode, output, "address already in use");
+        }
+    }
+
+    [Fact]
+    public async Task A_stopped_service_exits_with_zero_and_has_logged_one_line_a_request()
+    {
+        var (process, http) = await ServiceProcess.StartAsync();
+        using (http)
+        await using (process)
+        {
+            using var picture = new ByteArrayContent(Repository.Sample("mean-smile.png"));
+            using var response = await http.PostAsync(new Uri("/classify", UriKind.Relative), picture);
+            var id = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("requestId").GetString()!;
+
+            Assert.Equal(0, await process.StopAsync());
+
+            Assert.Single(process.Output.Split('\n'), line => line.Contains(id, StringComparison.Ordinal) && line.Contains("POST /classify 200", StringComparison.Ordinal));
+        }
+    }
+
+    private static void Refused(int exitCode, string output, params string[] hints)
+    {
+        Assert.Equal(1, exitCode);
+        Assert.StartsWith("SmileApi did not start:", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+        Assert.All(hints, hint => Assert.Contains(hint, output, StringComparison.Ordinal));
+    }
+
+    private sealed class TemporaryFile : IDisposable
+    {
+        public TemporaryFile(ReadOnlySpan<byte> content) => File.WriteAllBytes(Path, content);
+
+        public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"smile-test-{Guid.NewGuid():N}.onnx");
+
+        public void Dispose() => File.Delete(Path);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.Extensions.DependencyInjection;
+
+[assembly: AssemblyFixture(typeof(SmileApi.Tests.SmileApp))]
+
+namespace SmileApi.Tests;
+
+/// <summary>The real service with the committed model, listening on a real socket of this machine; one for all tests.</summary>
+public sealed class SmileApp : WebApplicationFactory<Program>
+{
+    public SmileApp()
+    {
+        UseKestrel(port: 0);
+        StartServer();
+        Http = CreateClient();
+    }
+
+    /// <summary>A client of the service; its base address is the service's.</summary>
+    public HttpClient Http { get; }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
+    }
+
+    /// <summary>A service of the application, for tests that look behind HTTP.</summary>
+    internal T Get<T>()
+        where T : notnull => Services.GetRequiredService<T>();
+
+    /// <summary>Posts a picture as the raw body.</summary>
+    public async Task<HttpResponseMessage> PostAsync(byte[] body, string query = "", string? contentType = "application/octet-stream")
+    {
+        using var content = new ByteArrayContent(body);
+        content.Headers.ContentType = contentType is null ? null : MediaTypeHeaderValue.Parse(contentType);
+        return await Http.PostAsync(new Uri($"/classify{query}", UriKind.Relative), content);
+    }
+
+    /// <summary>Posts a picture and reads the verdict, which it must get.</summary>
+    public async Task<JsonElement> ClassifyAsync(byte[] picture, string query = "")
+    {
+        using var response = await PostAsync(picture, query);
+        var json = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.True(response.IsSuccessStatusCode, $"{(int)response.StatusCode}: {json}");
+        return json;
+    }
+
+    /// <summary>The probability that the service gives a picture.</summary>
+    public async Task<float> ProbabilityAsync(byte[] picture) => (await ClassifyAsync(picture)).GetProperty("probability").GetSingle();
+}
+
+internal static class Repository
+{
+    /// <summary>The folder that holds <c>SmileApi.sln</c>.</summary>
+    public static string Root { get; } = Find();
+
+    public static byte[] Sample(string name) => File.ReadAllBytes(Path.Combine(Root, "samples", name));
+
+    private static string Find()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "SmileApi.sln")))
+        {
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("The tests must run from inside a checkout.");
+        }
+
+        return folder.FullName;
+    }
+}
