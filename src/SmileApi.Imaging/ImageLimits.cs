@@ -29,9 +29,9 @@ public sealed class ImageLimits
 
     /// <summary>
     /// Most scans of a progressive JPEG; each scan passes over the whole picture again, and real files have about ten.
-    /// Range 1 to 1000, default 100.
+    /// Range 1 to 500 (the most that libturbojpeg decodes when asked to be careful), default 100.
     /// </summary>
-    [Range(1, 1000)]
+    [Range(1, 500)]
     public int MaxScans { get; set; } = 100;
 
     /// <summary>Compares a header with these limits.</summary>

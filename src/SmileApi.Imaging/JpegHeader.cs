@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace SmileApi.Imaging;
 
-/// <summary>Reads the markers of a JPEG (ITU T.81, annex B) up to its first scan, and counts the scans of a multi-scan one.</summary>
+/// <summary>Reads the markers of a JPEG (ITU T.81, annex B) up to its first scan, then counts its scans to the end of the image.</summary>
 internal static class JpegHeader
 {
     private const byte StartOfScan = 0xDA;
@@ -23,7 +23,7 @@ internal static class JpegHeader
         {
             if (!TryNextMarker(bytes, ref position, out var marker))
             {
-                return position < bytes.Length ? Corrupt("a marker is missing where one must stand") : Truncated();
+                return Truncated();
             }
 
             if (marker == EndOfImage)
@@ -34,6 +34,11 @@ internal static class JpegHeader
             if (marker is 0x01 or (>= 0xD0 and <= 0xD8))
             {
                 continue; // Stand-alone markers carry no segment.
+            }
+
+            if (marker < 0xC0)
+            {
+                return Corrupt("it holds a marker of no known kind");
             }
 
             if (!TrySegment(bytes, ref position, out var segment))
@@ -95,23 +100,31 @@ internal static class JpegHeader
 
                     // A baseline file that codes its components one after the other is buffered whole, too.
                     var buffered = progressive || segment[0] < components;
-                    var scans = buffered ? CountScans(bytes, position) : 1;
+                    if (!TryCountScans(bytes, position, out var scans))
+                    {
+                        return Truncated();
+                    }
+
                     header = new ImageHeader(ImageFormat.Jpeg, width, height, buffered, scans, components, orientation);
                     return null;
             }
         }
     }
 
-    /// <summary>Counts the scans from the entropy-coded data at <paramref name="position"/> on, the current one included.</summary>
-    private static int CountScans(ReadOnlySpan<byte> bytes, int position)
+    /// <summary>
+    /// Counts the scans from the entropy-coded data at <paramref name="position"/> on, the current one included. It steps
+    /// over exactly what libjpeg steps over: a scan hidden from this count would cost decoding time all the same.
+    /// </summary>
+    /// <returns>False when the file ends before the end of its image, which not every decoder notices.</returns>
+    private static bool TryCountScans(ReadOnlySpan<byte> bytes, int position, out int scans)
     {
-        var scans = 1;
+        scans = 1;
         while (scans < MaxScansCounted)
         {
             var next = bytes[position..].IndexOf((byte)0xFF);
             if (next < 0 || position + next + 1 >= bytes.Length)
             {
-                break;
+                return false;
             }
 
             position += next + 1;
@@ -119,16 +132,16 @@ internal static class JpegHeader
             {
                 case 0xFF: // A fill byte: the marker's code is still to come.
                     break;
-                case 0x00 or (>= 0xD0 and <= 0xD7): // A stuffed 0xFF of the data, or a restart.
+                case < 0xC0 or (>= 0xD0 and <= 0xD7): // A stuffed 0xFF of the data, a restart, or a code without a segment.
                     position++;
                     break;
                 case EndOfImage:
-                    return scans;
+                    return true;
                 case var marker:
                     position++;
                     if (!TrySegment(bytes, ref position, out _))
                     {
-                        return scans;
+                        return false;
                     }
 
                     scans += marker == StartOfScan ? 1 : 0;
@@ -136,28 +149,35 @@ internal static class JpegHeader
             }
         }
 
-        return scans;
+        return true;
     }
 
+    /// <summary>Finds the next marker; stray bytes before it are passed over, as libjpeg does, since cameras write them.</summary>
     private static bool TryNextMarker(ReadOnlySpan<byte> bytes, ref int position, out byte marker)
     {
         marker = 0;
-        if (position >= bytes.Length || bytes[position] != 0xFF)
+        while (marker == 0)
         {
-            return false;
+            var next = bytes[position..].IndexOf((byte)0xFF);
+            if (next < 0)
+            {
+                return false;
+            }
+
+            position += next;
+            while (position < bytes.Length && bytes[position] == 0xFF)
+            {
+                position++;
+            }
+
+            if (position == bytes.Length)
+            {
+                return false;
+            }
+
+            marker = bytes[position++];
         }
 
-        while (position < bytes.Length && bytes[position] == 0xFF)
-        {
-            position++;
-        }
-
-        if (position >= bytes.Length)
-        {
-            return false;
-        }
-
-        marker = bytes[position++];
         return true;
     }
 
@@ -169,8 +189,9 @@ internal static class JpegHeader
             return false;
         }
 
-        int length = BinaryPrimitives.ReadUInt16BigEndian(bytes[position..]);
-        if (length < 2 || position + length > bytes.Length)
+        // The length counts its own two bytes; libjpeg takes a smaller one for an empty segment.
+        var length = Math.Max(2, (int)BinaryPrimitives.ReadUInt16BigEndian(bytes[position..]));
+        if (position + length > bytes.Length)
         {
             return false;
         }

@@ -62,10 +62,11 @@ internal static unsafe partial class TurboJpeg
                         return ImageHeader.Truncated(ImageFormat.Jpeg);
                     }
 
-                    // Stray bytes between segments harm no pixel, and cameras do write them; and a colour conversion that
-                    // this library lacks another may have. Anything else is damage.
+                    // Stray bytes between segments harm no pixel, and cameras do write them; and a sampling or a colour
+                    // conversion that this library lacks another may have. Anything else is damage.
                     worthASecondTry = (GetErrorCode(handle.Pointer) == ErrorIsWarning && message.Contains("extraneous bytes", StringComparison.Ordinal))
-                        || message.Contains("Unsupported color conversion", StringComparison.Ordinal);
+                        || message.Contains("Unsupported color conversion", StringComparison.Ordinal)
+                        || message.Contains("Could not determine subsampling", StringComparison.Ordinal);
                     return ImageHeader.Corrupt(ImageFormat.Jpeg, "its picture data cannot be decoded");
                 }
             }

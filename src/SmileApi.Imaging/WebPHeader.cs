@@ -11,7 +11,7 @@ internal static class WebPHeader
     public static ImageRejection? Read(ReadOnlySpan<byte> bytes, out ImageHeader header)
     {
         header = default;
-        if (bytes.Length < FirstPayload + 10)
+        if (bytes.Length < FirstPayload)
         {
             return ImageHeader.Truncated(ImageFormat.WebP);
         }
@@ -22,7 +22,13 @@ internal static class WebPHeader
             return ImageHeader.Truncated(ImageFormat.WebP);
         }
 
+        // A lossless picture of one colour may be as short as 26 bytes, whatever its size.
         var payload = bytes[FirstPayload..];
+        if (payload.Length < (bytes[FirstChunk + 3] == (byte)'L' ? 5 : 10))
+        {
+            return ImageHeader.Truncated(ImageFormat.WebP);
+        }
+
         int width, height;
         switch (bytes.Slice(FirstChunk, 4))
         {

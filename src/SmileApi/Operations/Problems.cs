@@ -55,7 +55,9 @@ internal static class Problems
         }
 
         var document = new ProblemDocument(problem.Kind.Type, problem.Kind.Title, problem.Kind.Status, problem.Detail, context.TraceIdentifier);
-        await response.WriteAsJsonAsync(document, WireJson.Default.ProblemDocument, "application/problem+json", context.RequestAborted);
+
+        // Not cancelled with the request: writing to a client that has hung up does nothing, where cancelling would throw.
+        await response.WriteAsJsonAsync(document, WireJson.Default.ProblemDocument, "application/problem+json", CancellationToken.None);
 
         // Closing on a client that is still sending resets the connection, and the answer may be lost on its way. One that
         // waits for "100 Continue" is not sending.

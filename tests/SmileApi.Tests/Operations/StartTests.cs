@@ -40,7 +40,7 @@ public sealed class StartTests
     {
         // An empty graph that copies its input: IR version 8, one Identity node, operator set 17.
         using var file = new TemporaryFile(Convert.FromHexString(
-            "0808" + "3A2E" + "0A10" + "0A0178" + "120179" + "22084964656E74697479" + "120167" + "5A09" + "0A0178" + "12040A020801" + "6209" + "0A0179" + "12040A020801" + "4202" + "1011"));
+            "08083A370A100A017812017922084964656E746974791201675A0F0A0178120A0A08080112040A020801620F0A0179120A0A08080112040A02080142021011"));
         using (var session = new InferenceSession(file.Path))
         {
             Assert.Equal(["x"], session.InputNames); // It is a model, only not ours.
@@ -109,7 +109,7 @@ public sealed class StartTests
     private static void Refused(int exitCode, string output, params string[] hints)
     {
         Assert.Equal(1, exitCode);
-        Assert.StartsWith("SmileApi did not start:", output, StringComparison.Ordinal);
+        Assert.Contains("SmileApi did not start:", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
         Assert.All(hints, hint => Assert.Contains(hint, output, StringComparison.Ordinal));
     }
