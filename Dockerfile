@@ -20,6 +20,21 @@ COPY src/SmileApi.Imaging src/SmileApi.Imaging
 COPY src/SmileApi.Inference src/SmileApi.Inference
 RUN dotnet publish src/SmileApi -c Release --no-restore -o /app
 
+FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS service
+LABEL org.opencontainers.image.title="SmileApi" \
+      org.opencontainers.image.description="Says over HTTP how likely it is that a face smiles. The code is MIT; the weights come from pictures that allow research use only." \
+      org.opencontainers.image.licenses="MIT AND LicenseRef-SmileApi-Weights-Research-Only"
+# Debian and Ubuntu call the package of the same library differently.
+RUN apt-get update -qq \
+ && (apt-get install -y -qq --no-install-recommends libturbojpeg0 || apt-get install -y -qq --no-install-recommends libturbojpeg) \
+ && rm -rf /var/lib/apt/lists/* \
+ && ldconfig -p | grep libturbojpeg.so.0
+COPY --from=service-build /app /app
+WORKDIR /app
+USER $APP_UID
+EXPOSE 8080
+ENTRYPOINT ["dotnet", "SmileApi.dll"]
+
 FROM source AS training-build
 COPY src/SmileApi.Training/SmileApi.Training.csproj src/SmileApi.Training/
 COPY src/SmileApi.Imaging/SmileApi.Imaging.csproj src/SmileApi.Imaging/
@@ -40,17 +55,5 @@ ENV SMILE_DATA=/data
 WORKDIR /work
 ENTRYPOINT ["/app/smile"]
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0 AS service
-LABEL org.opencontainers.image.title="SmileApi" \
-      org.opencontainers.image.description="Says over HTTP how likely it is that a face smiles. The code is MIT; the weights come from pictures that allow research use only." \
-      org.opencontainers.image.licenses="MIT AND LicenseRef-SmileApi-Weights-Research-Only"
-# Debian and Ubuntu call the package of the same library differently.
-RUN apt-get update -qq \
- && (apt-get install -y -qq --no-install-recommends libturbojpeg0 || apt-get install -y -qq --no-install-recommends libturbojpeg) \
- && rm -rf /var/lib/apt/lists/* \
- && ldconfig -p | grep libturbojpeg.so.0
-COPY --from=service-build /app /app
-WORKDIR /app
-USER $APP_UID
-EXPOSE 8080
-ENTRYPOINT ["dotnet", "SmileApi.dll"]
+# Without a target, the service.
+FROM service

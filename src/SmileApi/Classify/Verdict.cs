@@ -50,7 +50,7 @@ internal sealed record ModelName(string Name, string Version, string Sha256);
 /// <param name="DetectMs">Finding the faces.</param>
 /// <param name="QueueMs">Waiting: for a decoder and for a runner of the network.</param>
 /// <param name="InferMs">The run of the network that judged the face; it may have judged others' faces, too.</param>
-/// <param name="TotalMs">From the request's first byte of header to its answer.</param>
+/// <param name="TotalMs">From the start of the request, its upload included, to its answer.</param>
 internal sealed record Timings(double DecodeMs, double DetectMs, double QueueMs, double InferMs, double TotalMs);
 
 /// <summary>An error: RFC 9457 problem details.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using SmileApi.Classify;
 using SmileApi.Imaging;
+using SmileApi.Inference;
 using Swashbuckle.AspNetCore.SwaggerGen;
 using Swashbuckle.AspNetCore.SwaggerUI;
 
@@ -22,6 +23,7 @@ internal static class ApiDescription
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.IncludeXmlComments(typeof(Program).Assembly);
+            swagger.IncludeXmlComments(typeof(ModelMetadata).Assembly);
             swagger.MapType<ImageFormat>(() => new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["jpeg", "png", "webp"] });
             swagger.OperationFilter<DescribeClassify>();
         });
