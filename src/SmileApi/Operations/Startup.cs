@@ -67,7 +67,7 @@ internal static class Startup
         catch (Exception e) when (e is InvalidOperationException or IOException or SocketException or FormatException)
         {
             // A setting of the wrong type, an address that is taken, not ours, or none: the framework's messages say which.
-            return Explain(e.InnerException is null or SocketException ? e.Message : $"{e.Message} {e.InnerException.Message}");
+            return Explain(e.Message);
         }
     }
 

@@ -90,6 +90,24 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task The_service_leaves_nothing_in_its_users_home_and_so_no_telemetry_of_onnx_runtime()
+    {
+        // ONNX Runtime's telemetry begins by storing an identifier of the device there. It keeps quiet by itself where CI is set.
+        var home = Directory.CreateTempSubdirectory("smile-test-");
+        var (process, http) = await ServiceProcess.StartAsync(("HOME", home.FullName), ("CI", ""), ("DOTNET_CLI_HOME", home.FullName));
+        using (http)
+        await using (process)
+        {
+            using var picture = new ByteArrayContent(Repository.Sample("mean-smile.png"));
+            using var response = await http.PostAsync(new Uri("/classify", UriKind.Relative), picture);
+            Assert.True(response.IsSuccessStatusCode);
+        }
+
+        Assert.Empty(home.EnumerateFileSystemInfos("*", SearchOption.AllDirectories));
+        home.Delete();
+    }
+
+    [Fact]
     public async Task A_stopped_service_exits_with_zero_and_has_logged_one_line_a_request()
     {
         var (process, http) = await ServiceProcess.StartAsync();

@@ -1,0 +1,39 @@
+namespace SmileApi.Training;
+
+/// <summary>Files that are either whole or not there, whatever happens while they are written.</summary>
+internal static class AtomicFile
+{
+    /// <summary>Writes a file beside its place, forces it to the disk and moves it there; makes the folder.</summary>
+    /// <exception cref="CommandException">It cannot be written.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        var temporary = $"{path}.new";
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            using (var file = File.Create(temporary))
+            {
+                write(file);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"{path} cannot be written: {e.Message}");
+        }
+    }
+
+    /// <inheritdoc cref="Write(string, Action{Stream})"/>
+    public static void Write(string path, ReadOnlyMemory<byte> bytes) => Write(path, file => file.Write(bytes.Span));
+
+    /// <summary>Finds out before hours of work whether a file could be written.</summary>
+    /// <exception cref="CommandException">It could not.</exception>
+    public static void RequireWritable(string path)
+    {
+        var probe = $"{path}.probe";
+        Write(probe, ReadOnlyMemory<byte>.Empty);
+        File.Delete(probe);
+    }
+}

@@ -1,0 +1,131 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using SmileApi.Imaging;
+using SmileApi.Inference;
+
+namespace SmileApi.Training;
+
+/// <summary>One epoch of a run; epoch 0 is before the first step.</summary>
+/// <param name="Epoch">Passes over the training pictures so far.</param>
+/// <param name="Loss">Mean training loss over the epoch's augmented batches, in nats; null before the first step.</param>
+/// <param name="Train">Scores of the averaged weights on a sample of the training faces, cropped as served.</param>
+/// <param name="Val">Scores of the averaged weights on the validation faces, cropped as served.</param>
+/// <param name="Seconds">What the epoch took.</param>
+internal sealed record EpochRecord(int Epoch, double? Loss, ModelScore Train, ModelScore Val, double Seconds);
+
+/// <summary>Everything that a run is, apart from its pictures: enough to go on, to the bit, and to export.</summary>
+/// <remarks>
+/// There is no state of random generators in it: each number drawn depends on seed, purpose, epoch and index alone, and a run
+/// goes on from the beginning of an epoch.
+/// </remarks>
+internal sealed record Checkpoint
+{
+    public const string FileName = "checkpoint.bin";
+    private static readonly byte[] Magic = "smile-checkpoint-1\n"u8.ToArray();
+
+    public required TrainOptions Options { get; init; }
+
+    /// <summary>SHA-256 of each data file by name.</summary>
+    public required IReadOnlyDictionary<string, string> Data { get; init; }
+
+    /// <summary>Training pictures.</summary>
+    public required int Pictures { get; init; }
+
+    /// <summary>Mean and deviation of grey levels, measured on the training crops.</summary>
+    public required float Mean { get; init; }
+
+    /// <inheritdoc cref="Mean"/>
+    public required float Deviation { get; init; }
+
+    public required IReadOnlyList<EpochRecord> History { get; init; }
+
+    /// <summary>The epoch whose averaged weights have the least validation log loss.</summary>
+    public required int BestEpoch { get; init; }
+
+    /// <summary>Fitted on the validation logits of the best epoch.</summary>
+    public required double Temperature { get; init; }
+
+    /// <summary>Scores of the best weights, calibrated, by split; <c>test</c> only once the run has finished.</summary>
+    public required IReadOnlyDictionary<string, ModelScore> Scores { get; init; }
+
+    /// <summary>When the best epoch ended, UTC.</summary>
+    public required DateTimeOffset Finished { get; init; }
+
+    /// <summary>What the next step starts from.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public Weights Current { get; init; } = null!;
+
+    /// <summary>Momentum of each trained number.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public Weights Velocity { get; init; } = null!;
+
+    /// <summary>Running average of the weights.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public Weights Average { get; init; } = null!;
+
+    /// <summary>The average as it was after <see cref="BestEpoch"/>: what is exported.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public Weights Best { get; init; } = null!;
+
+    [System.Text.Json.Serialization.JsonIgnore]
+    public Normalisation Normalisation => new(Mean, Deviation);
+
+    /// <summary>Passes finished.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public int Epoch => History[^1].Epoch;
+
+    /// <summary>Writes the checkpoint of a run, whole or not at all.</summary>
+    public void Save(string run) => AtomicFile.Write(Path.Combine(run, FileName), file =>
+    {
+        using var writer = new BinaryWriter(file);
+        writer.Write(Magic);
+        writer.Write(JsonSerializer.Serialize(this));
+        foreach (var weights in new[] { Current, Velocity, Average, Best })
+        {
+            foreach (var (name, _) in Weights.Layout)
+            {
+                writer.Write(MemoryMarshal.AsBytes(weights[name].AsSpan()));
+            }
+        }
+
+        writer.Flush();
+        ((FileStream)file).Flush(flushToDisk: true);
+    });
+
+    /// <summary>Reads the checkpoint of a run.</summary>
+    /// <exception cref="CommandException">There is none, or it is damaged.</exception>
+    public static Checkpoint Load(string run)
+    {
+        var path = Path.Combine(run, FileName);
+        if (!File.Exists(path))
+        {
+            throw new CommandException($"There is no checkpoint at {path}.");
+        }
+
+        try
+        {
+            using var reader = new BinaryReader(File.OpenRead(path));
+            if (!reader.ReadBytes(Magic.Length).AsSpan().SequenceEqual(Magic))
+            {
+                throw new CommandException($"{path} is not a checkpoint of this version.");
+            }
+
+            var checkpoint = JsonSerializer.Deserialize<Checkpoint>(reader.ReadString())!;
+            checkpoint = checkpoint with { Current = Read(), Velocity = Read(), Average = Read(), Best = Read() };
+            return reader.BaseStream.Position == reader.BaseStream.Length
+                ? checkpoint
+                : throw new CommandException($"{path} is longer than a checkpoint of this version.");
+
+            Weights Read() => Weights.From((_, length) =>
+            {
+                var values = new float[length];
+                reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
+                return values;
+            });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new CommandException($"{path} cannot be read: {e.Message}");
+        }
+    }
+}

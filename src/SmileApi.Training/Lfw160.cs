@@ -1,0 +1,182 @@
+using System.Formats.Tar;
+using System.Globalization;
+using System.Security.Cryptography;
+using SmileApi.Imaging;
+
+namespace SmileApi.Training;
+
+/// <summary>A line of <c>labels.csv</c>.</summary>
+/// <param name="File">Name of the picture within <c>images/</c>.</param>
+/// <param name="Split"><c>train</c>, <c>val</c> or <c>test</c>; no person is in two.</param>
+/// <param name="Label"><c>smile</c> or <c>nonsmile</c> where two labellings agree; else <c>disputed</c> or <c>unmatched</c>.</param>
+/// <param name="Square">The labelled crop, as fractions of the picture's width.</param>
+internal sealed record LabelRow(string File, string Split, string Label, FaceSquare Square)
+{
+    public bool IsAgreed => Label is "smile" or "nonsmile";
+}
+
+/// <summary>A decoded picture, the square of the face in it, and how much of a smile it is.</summary>
+/// <param name="Image">Kept for as long as the process lives.</param>
+/// <param name="Square">In pixels of <paramref name="Image"/>.</param>
+/// <param name="Target">0 not smiling, 1 smiling; between for soft labels.</param>
+internal sealed record Face(GreyImage Image, FaceSquare Square, float Target)
+{
+    public bool IsSmile => Target >= 0.5f;
+
+    /// <summary>The face as the served network sees it.</summary>
+    public float[] Crop(Normalisation normalisation)
+    {
+        var crop = new float[FaceCrop.Length];
+        FaceCrop.Resample(Image, Square, normalisation, crop);
+        return crop;
+    }
+}
+
+/// <summary>Reads <c>lfw160.tar</c>: press photographs of faces with <c>labels.csv</c>.</summary>
+internal sealed class Lfw160
+{
+    public const string ArchiveName = "lfw160.tar";
+
+    /// <summary>Where the face is when nobody has said so: the median of the known squares.</summary>
+    private static readonly FaceSquare MedianSquare = new(0.129f, 0.214f, 0.714f);
+
+    // SkiaSharp on every system, so that every system trains on the same pixels.
+    private static readonly ImageDecoder Decoder = new(new ImageLimits(), useTurboJpeg: false);
+
+    private readonly string _archive;
+    private readonly Dictionary<string, LabelRow> _rows;
+
+    private Lfw160(string archive, Dictionary<string, LabelRow> rows) => (_archive, _rows) = (archive, rows);
+
+    /// <summary>Opens the archive in a data folder and reads its labels.</summary>
+    /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
+    /// <exception cref="CommandException">There is no such archive, or it is another one.</exception>
+    public static Lfw160 Open(string? folder)
+    {
+        folder ??= Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 } named ? named : Path.Combine("..", "shared", "data");
+        if (!Directory.Exists(folder))
+        {
+            throw new CommandException($"There is no data folder {folder}; name the one that holds {ArchiveName} by --data or SMILE_DATA.");
+        }
+
+        var archive = Path.Combine(folder, ArchiveName);
+        if (!File.Exists(archive))
+        {
+            throw new CommandException($"The data folder {folder} has no {ArchiveName}.");
+        }
+
+        var labels = Entries(archive, name => name.EndsWith("/labels.csv", StringComparison.Ordinal)).Select(entry => entry.Bytes).FirstOrDefault()
+            ?? throw new CommandException($"{archive} has no labels.csv in it, so it is another archive than the one expected.");
+        return new Lfw160(archive, ReadLabels(archive, System.Text.Encoding.UTF8.GetString(labels)));
+    }
+
+    /// <summary>SHA-256 of each data file by name, lower-case hexadecimal.</summary>
+    public IReadOnlyDictionary<string, string> Hashes()
+    {
+        using var file = File.OpenRead(_archive);
+        return new Dictionary<string, string> { [ArchiveName] = Convert.ToHexStringLower(SHA256.HashData(file)) };
+    }
+
+    /// <summary>The pictures as they are in the archive, in its order.</summary>
+    public IEnumerable<(LabelRow Row, byte[] Bytes)> Files(Func<LabelRow, bool> wanted)
+    {
+        foreach (var (name, bytes) in Entries(_archive, name => Find(name) is { } row && wanted(row)))
+        {
+            yield return (Find(name)!, bytes);
+        }
+
+        LabelRow? Find(string entry) => _rows.GetValueOrDefault(entry[(entry.LastIndexOf('/') + 1)..]);
+    }
+
+    /// <summary>The decoded faces of one split on whose label both labellings agree, in the archive's order.</summary>
+    /// <exception cref="CommandException">A picture cannot be read, or there are fewer than <paramref name="perClass"/> of a class.</exception>
+    public IReadOnlyList<Face> AgreedFaces(string split, int perClass)
+    {
+        var faces = new List<Face>();
+        foreach (var (row, bytes) in Files(row => row.Split == split && row.IsAgreed))
+        {
+            var image = Decode(row.File, bytes);
+            faces.Add(new Face(image, row.Square.Scaled(image.Width), row.Label == "smile" ? 1 : 0));
+        }
+
+        var smiles = faces.Count(face => face.IsSmile);
+        return Math.Min(smiles, faces.Count - smiles) >= perClass
+            ? faces
+            : throw new CommandException(
+                $"{_archive} has {smiles} smile and {faces.Count - smiles} nonsmile pictures in its split '{split}'; at least {perClass} of each are needed.");
+    }
+
+    /// <summary>Decodes a picture as the server does where it has no libturbojpeg.</summary>
+    public static GreyImage Decode(string name, ReadOnlySpan<byte> bytes) =>
+        Decoder.TryDecode(bytes, FaceCrop.Side, out var image, out var rejection)
+            ? image
+            : throw new CommandException($"{name} cannot be read: {rejection.Detail}");
+
+    private static IEnumerable<(string Name, byte[] Bytes)> Entries(string archive, Func<string, bool> wanted)
+    {
+        using var file = OpenRead(archive);
+        using var reader = new TarReader(file);
+        while (Next(archive, reader) is { } entry)
+        {
+            if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile && wanted(entry.Name))
+            {
+                using var bytes = new MemoryStream();
+                entry.DataStream?.CopyTo(bytes);
+                yield return (entry.Name, bytes.ToArray());
+            }
+        }
+    }
+
+    private static FileStream OpenRead(string archive)
+    {
+        try
+        {
+            return File.OpenRead(archive);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"{archive} cannot be read: {e.Message}");
+        }
+    }
+
+    private static TarEntry? Next(string archive, TarReader reader)
+    {
+        try
+        {
+            return reader.GetNextEntry();
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw new CommandException($"{archive} is not a readable tar archive: {e.Message}");
+        }
+    }
+
+    private static Dictionary<string, LabelRow> ReadLabels(string archive, string csv)
+    {
+        var lines = csv.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var columns = lines.FirstOrDefault("").Split(',');
+        int[] places = [.. new[] { "file", "split", "label", "face_x", "face_y", "face_size" }.Select(column => Array.IndexOf(columns, column))];
+        if (places.Contains(-1))
+        {
+            throw new CommandException($"The labels.csv in {archive} lacks one of the columns file, split, label, face_x, face_y, face_size.");
+        }
+
+        var rows = new Dictionary<string, LabelRow>();
+        foreach (var (number, line) in lines.Index().Skip(1))
+        {
+            var cells = line.Split(',');
+            if (cells.Length != columns.Length)
+            {
+                throw new CommandException($"Line {number + 1} of the labels.csv in {archive} has {cells.Length} columns instead of {columns.Length}.");
+            }
+
+            var known = Number(cells[places[3]], out var x) & Number(cells[places[4]], out var y) & Number(cells[places[5]], out var size);
+            var square = known && size > 0 ? new FaceSquare(x, y, size) : MedianSquare;
+            rows[cells[places[0]]] = new LabelRow(cells[places[0]], cells[places[1]], cells[places[2]], square);
+        }
+
+        return rows;
+
+        static bool Number(string cell, out float value) => float.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+    }
+}

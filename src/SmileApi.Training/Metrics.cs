@@ -1,0 +1,95 @@
+using SmileApi.Inference;
+
+namespace SmileApi.Training;
+
+/// <summary>How many faces of each kind were judged which way.</summary>
+internal sealed record Confusion(int SmilesFound, int SmilesMissed, int NonSmilesFound, int FalseSmiles);
+
+/// <summary>An interval that holds the true share with 95 % certainty.</summary>
+internal sealed record Interval(double Low, double High)
+{
+    /// <summary>Wilson's interval (1927) for <paramref name="hits"/> of <paramref name="count"/>.</summary>
+    public static Interval Wilson(int hits, int count)
+    {
+        const double z = 1.959964;
+        var share = (double)hits / count;
+        var centre = (share + z * z / (2 * count)) / (1 + z * z / count);
+        var half = z / (1 + z * z / count) * Math.Sqrt(share * (1 - share) / count + z * z / (4.0 * count * count));
+        return new Interval(centre - half, centre + half);
+    }
+}
+
+/// <summary>Scores of probabilities against labels.</summary>
+internal static class Metrics
+{
+    /// <summary>All scores of one set of faces; both classes must be there.</summary>
+    /// <param name="probabilities">Of a smile, 0..1.</param>
+    /// <param name="smiles">The labels, in the same order.</param>
+    /// <param name="threshold">From here on a face is judged a smile.</param>
+    public static ModelScore Score(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles, double threshold = 0.5)
+    {
+        var confusion = Confuse(probabilities, smiles, threshold);
+        double positives = confusion.SmilesFound + confusion.SmilesMissed;
+        double negatives = confusion.NonSmilesFound + confusion.FalseSmiles;
+        return new ModelScore(
+            smiles.Count,
+            (confusion.SmilesFound + confusion.NonSmilesFound) / (positives + negatives),
+            (confusion.SmilesFound / positives + confusion.NonSmilesFound / negatives) / 2,
+            RocAuc(probabilities, smiles),
+            LogLoss(probabilities, smiles));
+    }
+
+    /// <summary>Counts right and wrong verdicts.</summary>
+    public static Confusion Confuse(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles, double threshold)
+    {
+        int Count(bool smile, bool judged) => smiles.Index().Count(label => label.Item == smile && probabilities[label.Index] >= threshold == judged);
+        return new Confusion(Count(true, true), Count(true, false), Count(false, false), Count(false, true));
+    }
+
+    /// <summary>Area under the receiver operating characteristic: how often a smile scores above a non-smile, ties counting half.</summary>
+    public static double RocAuc(IReadOnlyList<double> scores, IReadOnlyList<bool> smiles)
+    {
+        var order = Enumerable.Range(0, scores.Count).OrderBy(i => scores[i]).ToArray();
+        var (rankSum, positives) = (0.0, 0);
+        for (var start = 0; start < order.Length;)
+        {
+            var end = start;
+            while (end < order.Length && scores[order[end]] == scores[order[start]])
+            {
+                end++;
+            }
+
+            // Equal scores share the mean of their ranks, start + 1 to end.
+            var tied = order[start..end].Count(i => smiles[i]);
+            rankSum += tied * (start + 1 + end) / 2.0;
+            positives += tied;
+            start = end;
+        }
+
+        return (rankSum - positives * (positives + 1.0) / 2) / ((double)positives * (order.Length - positives));
+    }
+
+    /// <summary>Mean binary cross-entropy in nats; no single face costs more than 16 (probabilities end at 1e-7).</summary>
+    public static double LogLoss(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
+        -smiles.Index().Average(label => Math.Log(Math.Max(1e-7, label.Item ? probabilities[label.Index] : 1 - probabilities[label.Index])));
+
+    /// <summary>Probability of a logit after calibration.</summary>
+    public static double Sigmoid(double logit, double temperature = 1) => 1 / (1 + Math.Exp(-logit / temperature));
+
+    /// <summary>
+    /// The temperature by which logits must be divided so that their log loss is least (Guo et al. 2017), 0.05 to 20. The slope of
+    /// the loss along 1 / temperature only ever rises, so halving finds where it is zero.
+    /// </summary>
+    public static double FitTemperature(IReadOnlyList<double> logits, IReadOnlyList<bool> smiles)
+    {
+        var (low, high) = (0.05, 20.0);
+        for (var i = 0; i < 60; i++)
+        {
+            var middle = (low + high) / 2;
+            var slope = smiles.Index().Sum(label => logits[label.Index] * (Sigmoid(logits[label.Index] * middle) - (label.Item ? 1 : 0)));
+            (low, high) = slope < 0 ? (middle, high) : (low, middle);
+        }
+
+        return 2 / (low + high);
+    }
+}

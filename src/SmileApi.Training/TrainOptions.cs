@@ -1,0 +1,79 @@
+namespace SmileApi.Training;
+
+/// <summary>Every knob of a training run. The checkpoint carries them, so that a resumed run is the same run.</summary>
+internal sealed record TrainOptions
+{
+    /// <summary>Seed of all randomness: weights, order, augmentation, dropout. Default 1.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Passes over the training pictures, at least 1. Default 22.</summary>
+    public int Epochs { get; init; } = 22;
+
+    /// <summary>Faces a step, at least 2. Default 32.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Largest step along the gradient, reached after the warm-up, above 0. Default 0.1.</summary>
+    public double LearningRate { get; init; } = 0.1;
+
+    /// <summary>Share of all steps in which the rate grows from 0; after it, it falls along a cosine to 0. Default 0.2.</summary>
+    public double WarmUp { get; init; } = 0.2;
+
+    /// <summary>Nesterov momentum, 0..1. Default 0.9.</summary>
+    public double Momentum { get; init; } = 0.9;
+
+    /// <summary>How strongly weights (not biases, not normalisation) are pulled to zero. Default 5e-4.</summary>
+    public double WeightDecay { get; init; } = 5e-4;
+
+    /// <summary>Share of the features before the linear layer that each step leaves out, 0..1. Default 0.2.</summary>
+    public double Dropout { get; init; } = 0.2;
+
+    /// <summary>Share of itself that the running average of the weights keeps at each step, 0..1. Default 0.995.</summary>
+    public double AverageDecay { get; init; } = 0.995;
+
+    /// <summary>Smallest training crop, as a multiple of the labelled square. Default 0.75.</summary>
+    public double MinScale { get; init; } = 0.75;
+
+    /// <summary>Largest training crop, as a multiple of the labelled square. Default 1.35.</summary>
+    public double MaxScale { get; init; } = 1.35;
+
+    /// <summary>Largest shift along each axis, as a share of the labelled square's side. Default 0.1.</summary>
+    public double Shift { get; init; } = 0.1;
+
+    /// <summary>Largest turn either way, in degrees. Default 20.</summary>
+    public double RollDegrees { get; init; } = 20;
+
+    /// <summary>Share of crops that are mirrored, 0..1. Default 0.5.</summary>
+    public double MirrorShare { get; init; } = 0.5;
+
+    /// <summary>Contrast is multiplied or divided by up to 1 plus this. Default 0.3.</summary>
+    public double Contrast { get; init; } = 0.3;
+
+    /// <summary>Largest change of brightness either way, in grey levels. Default 25.</summary>
+    public double Brightness { get; init; } = 25;
+
+    /// <summary>Share of crops that are blurred, 0..1. Default 0.15.</summary>
+    public double BlurShare { get; init; } = 0.15;
+
+    /// <summary>Largest deviation of the blur, in pixels of the crop. Default 1.5.</summary>
+    public double MaxBlur { get; init; } = 1.5;
+
+    /// <summary>Share of crops that get noise, 0..1. Default 0.15.</summary>
+    public double NoiseShare { get; init; } = 0.15;
+
+    /// <summary>Largest deviation of the noise, in grey levels. Default 10.</summary>
+    public double MaxNoise { get; init; } = 10;
+
+    /// <summary>Training faces, cropped as served, on which each epoch is also scored. Default 1000.</summary>
+    public int TrainSample { get; init; } = 1000;
+
+    /// <summary>The learning rate of a step.</summary>
+    /// <param name="step">Counted from 0 over the whole run.</param>
+    /// <param name="steps">Of the whole run.</param>
+    public double RateAt(int step, int steps)
+    {
+        var warm = WarmUp * steps;
+        return step < warm
+            ? LearningRate * (step + 1) / (warm + 1)
+            : LearningRate * (1 + Math.Cos(Math.PI * (step - warm) / (steps - warm))) / 2;
+    }
+}
