@@ -15,6 +15,22 @@ public enum ImageFormat
     WebP,
 }
 
+/// <summary>Names of the formats.</summary>
+public static class ImageFormats
+{
+    /// <summary>As it stands in answers and metrics: <c>jpeg</c>, <c>png</c> or <c>webp</c>.</summary>
+    public static string Name(this ImageFormat format) => format switch
+    {
+        ImageFormat.Jpeg => "jpeg",
+        ImageFormat.Png => "png",
+        ImageFormat.WebP => "webp",
+        _ => throw new ArgumentOutOfRangeException(nameof(format)),
+    };
+
+    /// <summary>As people write it: <c>JPEG</c>, <c>PNG</c> or <c>WebP</c>.</summary>
+    internal static string Title(this ImageFormat format) => format == ImageFormat.WebP ? "WebP" : format.Name().ToUpperInvariant();
+}
+
 /// <summary>What a picture says of itself, read in managed code without decoding a pixel.</summary>
 /// <param name="Format">The format, known by its magic bytes.</param>
 /// <param name="Width">Stored width in pixels, at least 1, before any rotation.</param>
@@ -50,10 +66,10 @@ public readonly record struct ImageHeader(
     }
 
     internal static ImageRejection Truncated(ImageFormat format) =>
-        new(ImageProblem.Truncated, $"The {format} picture is cut off: it ends before its last pixel. Send the whole file.");
+        new(ImageProblem.Truncated, $"The {format.Title()} picture is cut off: it ends before its last pixel. Send the whole file.");
 
     internal static ImageRejection Corrupt(ImageFormat format, string what) =>
-        new(ImageProblem.Corrupt, $"The {format} picture is damaged: {what}.");
+        new(ImageProblem.Corrupt, $"The {format.Title()} picture is damaged: {what}.");
 
     // A person who sent the wrong file is helped by hearing what it is.
     private static string Resemblance(ReadOnlySpan<byte> bytes)
@@ -71,6 +87,8 @@ public readonly record struct ImageHeader(
             : start.StartsWith("<svg"u8) || start.IndexOf("<svg"u8) > 0 ? "an SVG drawing"
             : start.StartsWith("<"u8) ? "an HTML or XML text"
             : start.StartsWith("data:"u8) ? "a data URL; send it as JSON {\"image\": \"data:...\"}"
+            : start.StartsWith("/9j/"u8) || start.StartsWith("iVBORw0KGgo"u8) || start.StartsWith("UklGR"u8)
+                ? "a picture written as base64; send its bytes, or send it as JSON {\"image\": \"...\"}"
             : start.StartsWith("{"u8) ? "JSON; send it with Content-Type: application/json"
             : null;
         return kind is null ? "" : $"; it looks like {kind}";

@@ -51,7 +51,7 @@ public sealed class ImageLimits
 
         if (header.IsBuffered && pixels > MaxBufferedPixels)
         {
-            var kind = header.Format == ImageFormat.Jpeg ? "progressive JPEG" : header.Format.ToString();
+            var kind = header.Format == ImageFormat.Jpeg ? "progressive JPEG" : header.Format.Title();
             return TooLarge($"The picture is a {kind} of {pixels:N0} pixels; at most {MaxBufferedPixels:N0} are accepted of this kind. Send it smaller, or as a baseline JPEG.");
         }
 

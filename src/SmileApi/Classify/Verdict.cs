@@ -23,7 +23,7 @@ internal sealed record Verdict(
         var largest = faces.Count > 0 ? faces[0] : null;
         return new Verdict(
             largest?.Smile, largest?.Probability, threshold, faces,
-            new ImageInfo(photo.OriginalWidth, photo.OriginalHeight, photo.Format),
+            new ImageInfo(photo.OriginalWidth, photo.OriginalHeight, photo.Format.Name()),
             new ModelName(model.Metadata.Name, model.Metadata.Version, model.Sha256),
             timings, requestId);
     }
@@ -39,8 +39,8 @@ internal sealed record FaceVerdict(bool Smile, float Probability, Box Box, float
 /// <summary>A rectangle in pixels of the upright picture; (0, 0) is its upper left corner.</summary>
 internal sealed record Box(int X, int Y, int Width, int Height);
 
-/// <summary>The picture as it was understood: upright size in pixels, and format.</summary>
-internal sealed record ImageInfo(int Width, int Height, ImageFormat Format);
+/// <summary>The picture as it was understood: upright size in pixels, and format (<c>jpeg</c>, <c>png</c>, <c>webp</c>).</summary>
+internal sealed record ImageInfo(int Width, int Height, string Format);
 
 /// <summary>The model that judged: its name, version, and the SHA-256 of its file.</summary>
 internal sealed record ModelName(string Name, string Version, string Sha256);
@@ -62,10 +62,8 @@ internal sealed record Timings(double DecodeMs, double DetectMs, double QueueMs,
 internal sealed record ProblemDocument(string Type, string Title, int Status, string Detail, string RequestId);
 
 /// <summary>JSON as the API writes it.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(ImageFormatConverter)])]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Verdict))]
 [JsonSerializable(typeof(ProblemDocument))]
 [JsonSerializable(typeof(ModelCard))]
 internal sealed partial class WireJson : JsonSerializerContext;
-
-internal sealed class ImageFormatConverter() : JsonStringEnumConverter<ImageFormat>(System.Text.Json.JsonNamingPolicy.KebabCaseLower);

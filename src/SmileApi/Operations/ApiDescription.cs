@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using SmileApi.Classify;
-using SmileApi.Imaging;
 using SmileApi.Inference;
 using Swashbuckle.AspNetCore.SwaggerGen;
 using Swashbuckle.AspNetCore.SwaggerUI;
@@ -24,7 +23,6 @@ internal static class ApiDescription
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.IncludeXmlComments(typeof(Program).Assembly);
             swagger.IncludeXmlComments(typeof(ModelMetadata).Assembly);
-            swagger.MapType<ImageFormat>(() => new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["jpeg", "png", "webp"] });
             swagger.OperationFilter<DescribeClassify>();
         });
 

@@ -43,7 +43,7 @@ internal sealed class SmileMetrics
     }
 
     public void PictureDecoded(TimeSpan duration, ImageFormat format) =>
-        _decode.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("format", FormatName(format)));
+        _decode.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("format", format.Name()));
 
     public void FaceWaited(TimeSpan duration) => _queueWait.Record(duration.TotalSeconds);
 
@@ -58,11 +58,4 @@ internal sealed class SmileMetrics
     public void FaceSkipped() => _skipped.Add(1);
 
     public void Rejected(ProblemKind kind) => _rejections.Add(1, new KeyValuePair<string, object?>("reason", kind.Name));
-
-    private static string FormatName(ImageFormat format) => format switch
-    {
-        ImageFormat.Jpeg => "jpeg",
-        ImageFormat.Png => "png",
-        _ => "webp",
-    };
 }
