@@ -69,7 +69,8 @@ internal sealed class Augmentation(TrainOptions options, Normalisation normalisa
     private static GreyImage Turn(GreyImage image, double centreX, double centreY, double angle)
     {
         var turned = new GreyImage(image.Width, image.Height, image.Reduction, image.OriginalWidth, image.OriginalHeight, image.Format);
-        var (from, to) = (image.Pixels, turned.Pixels);
+        var from = image.Pixels;
+        var to = turned.Pixels;
         var (width, height) = (image.Width, image.Height);
         var (sine, cosine) = ((float)Math.Sin(angle), (float)Math.Cos(angle));
         var (centreColumn, centreRow) = ((float)centreX - 0.5f, (float)centreY - 0.5f);

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 
@@ -48,36 +50,36 @@ internal sealed record Checkpoint
     /// <summary>Scores of the best weights, calibrated, by split; <c>test</c> only once the run has finished.</summary>
     public required IReadOnlyDictionary<string, ModelScore> Scores { get; init; }
 
-    /// <summary>When the best epoch ended, UTC.</summary>
+    /// <summary>When the last epoch ended, UTC.</summary>
     public required DateTimeOffset Finished { get; init; }
 
     /// <summary>What the next step starts from.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public Weights Current { get; init; } = null!;
 
     /// <summary>Momentum of each trained number.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public Weights Velocity { get; init; } = null!;
 
     /// <summary>Running average of the weights.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public Weights Average { get; init; } = null!;
 
     /// <summary>The average as it was after <see cref="BestEpoch"/>: what is exported.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public Weights Best { get; init; } = null!;
 
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public Normalisation Normalisation => new(Mean, Deviation);
 
     /// <summary>Passes finished.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public int Epoch => History[^1].Epoch;
 
     /// <summary>Writes the checkpoint of a run, whole or not at all.</summary>
     public void Save(string run) => AtomicFile.Write(Path.Combine(run, FileName), file =>
     {
-        using var writer = new BinaryWriter(file);
+        using var writer = new BinaryWriter(file, Encoding.UTF8, leaveOpen: true);
         writer.Write(Magic);
         writer.Write(JsonSerializer.Serialize(this));
         foreach (var weights in new[] { Current, Velocity, Average, Best })
@@ -87,9 +89,6 @@ internal sealed record Checkpoint
                 writer.Write(MemoryMarshal.AsBytes(weights[name].AsSpan()));
             }
         }
-
-        writer.Flush();
-        ((FileStream)file).Flush(flushToDisk: true);
     });
 
     /// <summary>Reads the checkpoint of a run.</summary>

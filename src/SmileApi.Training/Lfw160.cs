@@ -43,6 +43,8 @@ internal sealed class Lfw160
     // SkiaSharp on every system, so that every system trains on the same pixels.
     private static readonly ImageDecoder Decoder = new(new ImageLimits(), useTurboJpeg: false);
 
+    private static readonly string[] Columns = ["file", "split", "label", "face_x", "face_y", "face_size"];
+
     private readonly string _archive;
     private readonly Dictionary<string, LabelRow> _rows;
 
@@ -155,10 +157,10 @@ internal sealed class Lfw160
     {
         var lines = csv.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var columns = lines.FirstOrDefault("").Split(',');
-        int[] places = [.. new[] { "file", "split", "label", "face_x", "face_y", "face_size" }.Select(column => Array.IndexOf(columns, column))];
+        int[] places = [.. Columns.Select(column => Array.IndexOf(columns, column))];
         if (places.Contains(-1))
         {
-            throw new CommandException($"The labels.csv in {archive} lacks one of the columns file, split, label, face_x, face_y, face_size.");
+            throw new CommandException($"The labels.csv in {archive} lacks one of the columns {string.Join(", ", Columns)}.");
         }
 
         var rows = new Dictionary<string, LabelRow>();

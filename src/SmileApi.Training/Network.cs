@@ -166,6 +166,9 @@ internal sealed class Network : IDisposable
         }
     }
 
+    /// <summary>The tensor of that name; stays the network's.</summary>
+    public Tensor this[string name] => _tensors[name];
+
     /// <summary>Every tensor, by name, in the order of <see cref="Weights.Layout"/>.</summary>
     public IEnumerable<KeyValuePair<string, Tensor>> Tensors => _tensors;
 

@@ -1,17 +1,30 @@
-using SmileApi.Inference;
+using System.CommandLine;
 using SmileApi.Training;
+using Spectre.Console;
 
-var weights = Weights.Random(1);
-var random = new SplitMix(5);
-foreach (ref var w in weights["linear.weight"].AsSpan()) { w = (float)random.Normal(); }
-var metadata = new ModelMetadata
+var root = new RootCommand("Trains, evaluates and applies networks that see smiles.")
 {
-    Format = ModelMetadata.CurrentFormat, Name = "smile-cnn20", Version = "0.0.0",
-    Input = new ModelInput(100, 128, 50, ModelMetadata.TightCrop), Threshold = 0.5f, Temperature = 1,
-    Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
-    Training = new ModelTraining(1, 0, 0, DateTimeOffset.UtcNow, new Dictionary<string, string>()),
-    Scores = new Dictionary<string, ModelScore>(), Licence = "untrained",
+    TrainCommand.Make(),
+    EvaluateCommand.Make(),
+    PredictCommand.Make(),
+    ExportCommand.Make(),
+    GoldenCommand.Make(),
+    MeanFacesCommand.Make(),
 };
-File.WriteAllBytes(args[0], OnnxWriter.Write(weights, metadata));
-Console.WriteLine($"{Architecture.Layers} {Architecture.Parameters} {Architecture.MultiplyAdds}");
-Console.WriteLine(SmileModel.TryLoad(args[0], out var model, out var reason) ? "ok" : reason);
+
+if (Console.IsOutputRedirected)
+{
+    AnsiConsole.Profile.Width = 250; // A file has no right margin to break lines at.
+}
+
+try
+{
+    // Training stops itself, between two steps; the library would end the process while a step runs.
+    var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+    return root.Parse(args).Invoke(invocation);
+}
+catch (CommandException mistake)
+{
+    Console.Error.WriteLine(mistake.Message);
+    return 1;
+}

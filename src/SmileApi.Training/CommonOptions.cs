@@ -1,0 +1,24 @@
+using System.CommandLine;
+
+namespace SmileApi.Training;
+
+/// <summary>What several commands have in common.</summary>
+internal static class CommonOptions
+{
+    public static Option<string?> Data() => new("--data")
+    {
+        Description = $"Folder that holds {Lfw160.ArchiveName}. [default: SMILE_DATA, else ../shared/data]",
+        HelpName = "DIR",
+    };
+
+    public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of a table." };
+
+    public static Argument<string> Run() => new("RUN") { Description = "Folder of a training run, runs/smile for instance." };
+
+    public static Option<string> Out(string path) => new("--out")
+    {
+        Description = "Where to write.",
+        HelpName = "PATH",
+        DefaultValueFactory = _ => path,
+    };
+}

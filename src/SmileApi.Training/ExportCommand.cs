@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Text.Json;
+using SmileApi.Inference;
+
+namespace SmileApi.Training;
+
+/// <summary><c>smile export</c>: from the best weights of a run to ONNX, its history and plots. Needs no libtorch.</summary>
+internal static class ExportCommand
+{
+    private const string Licence =
+        "The weights were trained on pictures that allow research use only; for commercial use retrain on pictures of your own, by one command: smile train.";
+
+    public static Command Make()
+    {
+        var run = CommonOptions.Run();
+        var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
+        var command = new Command("export", "Write a run's best network as ONNX, and its history and plots beside it.") { run, target };
+        command.SetAction(parsed => Write(Checkpoint.Load(parsed.GetValue(run)!), parsed.GetValue(target)!));
+        return command;
+    }
+
+    /// <summary>Writes <c>FILE.onnx</c>, and <c>training/history.json</c> and plots in the same folder.</summary>
+    public static void Write(Checkpoint checkpoint, string target)
+    {
+        var metadata = Describe(checkpoint);
+        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Best, metadata));
+        if (!SmileModel.TryLoad(target, out var model, out var reason))
+        {
+            throw new InvalidOperationException($"The exported model is refused by its own loader: {reason}");
+        }
+
+        model.Dispose();
+        Console.WriteLine($"{target}: epoch {checkpoint.BestEpoch} of {checkpoint.Epoch}, temperature {checkpoint.Temperature:F3}");
+        foreach (var (split, score) in checkpoint.Scores)
+        {
+            Console.WriteLine($"{split}: accuracy {score.Accuracy:P2}, balanced {score.BalancedAccuracy:P2}, ROC AUC {score.RocAuc:F4}, log loss {score.LogLoss:F4} on {score.Count} faces");
+        }
+
+        var folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(target))!, "training");
+        var history = new
+        {
+            model = metadata.Name,
+            version = metadata.Version,
+            checkpoint.Pictures,
+            checkpoint.BestEpoch,
+            checkpoint.Temperature,
+            checkpoint.Scores,
+            checkpoint.Data,
+            checkpoint.Options,
+            epochs = checkpoint.History,
+        };
+        AtomicFile.Write(Path.Combine(folder, "history.json"), JsonSerializer.SerializeToUtf8Bytes(history, JsonOutput.Indented));
+        Plots.Write(checkpoint, folder);
+    }
+
+    /// <summary>What the model says of itself.</summary>
+    public static ModelMetadata Describe(Checkpoint checkpoint) => new()
+    {
+        Format = ModelMetadata.CurrentFormat,
+        Name = "smile-cnn20",
+        Version = "1.0.0",
+        Input = new ModelInput(Imaging.FaceCrop.Side, checkpoint.Mean, checkpoint.Deviation, ModelMetadata.TightCrop),
+        Threshold = 0.5f,
+        Temperature = checkpoint.Temperature,
+        Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
+        Training = new ModelTraining(checkpoint.Options.Seed, checkpoint.Epoch, checkpoint.Pictures, checkpoint.Finished, checkpoint.Data),
+        Scores = checkpoint.Scores,
+        Licence = Licence,
+    };
+}

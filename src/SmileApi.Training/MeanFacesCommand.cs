@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.Numerics.Tensors;
+using SkiaSharp;
+using SmileApi.Imaging;
+
+namespace SmileApi.Training;
+
+/// <summary><c>smile mean-faces</c>: the average of many faces of a class shows nobody, so it can be shown to everybody.</summary>
+internal static class MeanFacesCommand
+{
+    /// <summary>Fewer pictures could still show someone.</summary>
+    public const int LeastPerClass = 500;
+
+    public static Command Make()
+    {
+        var data = CommonOptions.Data();
+        var target = CommonOptions.Out("samples");
+        var command = new Command("mean-faces", "Write the mean smiling and the mean not-smiling face of the training pictures.") { data, target };
+        command.SetAction(parsed =>
+        {
+            var faces = Lfw160.Open(parsed.GetValue(data)).AgreedFaces("train", LeastPerClass);
+            foreach (var (name, smile) in new[] { ("mean-smile.png", true), ("mean-neutral.png", false) })
+            {
+                var crops = faces.Where(face => face.IsSmile == smile).Select(face => face.Crop(new Normalisation(0, 1))).ToArray();
+                var path = Path.Combine(parsed.GetValue(target)!, name);
+                AtomicFile.Write(path, GreyPng.Encode(Mean(crops), FaceCrop.Side, FaceCrop.Side));
+                Console.WriteLine($"{path}: the mean of {crops.Length} faces");
+            }
+        });
+        return command;
+    }
+
+    private static byte[] Mean(float[][] crops)
+    {
+        var sum = new float[FaceCrop.Length];
+        foreach (var crop in crops)
+        {
+            TensorPrimitives.Add(sum, crop, sum);
+        }
+
+        return [.. sum.Select(level => (byte)Math.Clamp(Math.Round(level / crops.Length), 0, 255))];
+    }
+}
+
+/// <summary>Grey pixels as PNG.</summary>
+internal static class GreyPng
+{
+    /// <param name="pixels">Grey levels, row-major, shape <c>[height, width]</c>.</param>
+    public static byte[] Encode(ReadOnlySpan<byte> pixels, int width, int height)
+    {
+        using var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Gray8, SKAlphaType.Opaque));
+        for (var y = 0; y < height; y++)
+        {
+            pixels.Slice(y * width, width).CopyTo(bitmap.GetPixelSpan()[(y * bitmap.RowBytes)..]);
+        }
+
+        using var png = bitmap.Encode(SKEncodedImageFormat.Png, quality: 100);
+        return png.ToArray();
+    }
+}

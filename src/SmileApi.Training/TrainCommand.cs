@@ -1,0 +1,144 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Spectre.Console;
+
+namespace SmileApi.Training;
+
+/// <summary><c>smile train</c>.</summary>
+internal static class TrainCommand
+{
+    /// <summary>Fewer pictures of a class than this teach nothing and measure nothing.</summary>
+    public const int LeastPerClass = 20;
+
+    /// <summary>Exit code of a run that was asked to stop, as shells have it for Ctrl-C.</summary>
+    private const int Stopped = 130;
+
+    public static Command Make()
+    {
+        var defaults = new TrainOptions();
+        var data = CommonOptions.Data();
+        var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
+        var run = new Option<string>("--run") { Description = "Folder for checkpoints.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("runs", "smile") };
+        var resume = new Option<bool>("--resume") { Description = "Go on with the run in --run, with its own options, to the same result." };
+        var seed = new Option<int?>("--seed") { Description = $"Seed of all randomness. [default: {defaults.Seed}]" };
+        var epochs = new Option<int?>("--epochs") { Description = $"Passes over the training pictures. [default: {defaults.Epochs}]" };
+        var batch = new Option<int?>("--batch") { Description = $"Faces a step. [default: {defaults.BatchSize}]" };
+        var rate = new Option<double?>("--rate") { Description = $"Largest learning rate. [default: {defaults.LearningRate}]" };
+        foreach (var (option, least) in new (Option<int?>, int)[] { (epochs, 1), (batch, 2) })
+        {
+            option.Validators.Add(result =>
+            {
+                if (result.GetValueOrDefault<int?>() < least)
+                {
+                    result.AddError($"{option.Name} must be at least {least}.");
+                }
+            });
+        }
+
+        rate.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double?>() is { } value and not (> 0 and < 100))
+            {
+                result.AddError($"--rate must be above 0, not {value}.");
+            }
+        });
+
+        var command = new Command("train", "Train a network from random weights on labelled faces.") { data, target, run, resume, seed, epochs, batch, rate };
+        command.SetAction(parsed =>
+        {
+            var asked = new[] { (Option)seed, epochs, batch, rate }.Where(option => parsed.GetResult(option) is { Implicit: false }).ToArray();
+            var options = defaults with
+            {
+                Seed = parsed.GetValue(seed) ?? defaults.Seed,
+                Epochs = parsed.GetValue(epochs) ?? defaults.Epochs,
+                BatchSize = parsed.GetValue(batch) ?? defaults.BatchSize,
+                LearningRate = parsed.GetValue(rate) ?? defaults.LearningRate,
+            };
+            if (parsed.GetValue(resume) && asked.Length > 0)
+            {
+                throw new CommandException($"A resumed run keeps its own options; leave out {string.Join(", ", asked.Select(option => option.Name))}.");
+            }
+
+            return Run(options, parsed.GetValue(data), parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!);
+        });
+        return command;
+    }
+
+    private static int Run(TrainOptions options, string? folder, string run, bool resume, string target)
+    {
+        LibTorch.Require();
+        var earlier = resume ? Checkpoint.Load(run) : null;
+        if (!resume && File.Exists(Path.Combine(run, Checkpoint.FileName)))
+        {
+            throw new CommandException($"{run} holds a run already: go on with --resume, name another folder by --run, or delete it.");
+        }
+
+        AtomicFile.RequireWritable(Path.Combine(run, Checkpoint.FileName));
+        AtomicFile.RequireWritable(target);
+        var archive = Lfw160.Open(folder);
+        var data = new TrainingData(
+            archive.AgreedFaces("train", LeastPerClass), archive.AgreedFaces("val", LeastPerClass), () => archive.AgreedFaces("test", LeastPerClass), archive.Hashes());
+        if (earlier is not null && !earlier.Data.ToHashSet().SetEquals(data.Hashes))
+        {
+            throw new CommandException($"The run in {run} was trained on other data than these; a resumed run would not be the same run.");
+        }
+
+        options = earlier?.Options ?? options;
+        Console.WriteLine($"{data.Train.Count} faces to learn from, {data.Val.Count} to choose by; {options.Epochs} epochs; checkpoints in {run}.");
+        using var stopping = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        var checkpoint = Train(options, data, run, earlier, stopping.Token);
+        if (checkpoint.Epoch < options.Epochs)
+        {
+            Console.Error.WriteLine($"Stopped after epoch {checkpoint.Epoch}. Go on with: smile train --run {run} --resume");
+            return Stopped;
+        }
+
+        ExportCommand.Write(checkpoint, target);
+        return 0;
+
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stopping.Cancel();
+        }
+    }
+
+    /// <summary>Trains with a live bar on a terminal, and with one line an epoch everywhere.</summary>
+    private static Checkpoint Train(TrainOptions options, TrainingData data, string run, Checkpoint? earlier, CancellationToken stopping)
+    {
+        var rate = 0.0;
+        if (Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Interactive)
+        {
+            return new Trainer(options, data, Save, step => rate = step.ImagesPerSecond).Run(earlier, stopping);
+        }
+
+        return AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn())
+            .Start(context =>
+            {
+                var bar = context.AddTask("measuring the faces", maxValue: options.Epochs);
+                return new Trainer(options, data, Save, step =>
+                {
+                    rate = step.ImagesPerSecond;
+                    bar.Value = step.Epoch - 1 + (double)step.Batch / step.Batches;
+                    bar.Description = $"epoch {step.Epoch}/{options.Epochs}  loss {step.Loss:F4}  accuracy {step.Accuracy:P1}  {rate:F0} images/s  {step.Left:h\\:mm\\:ss} left";
+                }).Run(earlier, stopping);
+            });
+
+        void Save(Checkpoint checkpoint)
+        {
+            checkpoint.Save(run);
+            var (epoch, loss, train, val, seconds) = checkpoint.History[^1];
+            if (checkpoint.Scores.ContainsKey("test"))
+            {
+                return; // The report prints these.
+            }
+
+            var left = TimeSpan.FromSeconds(seconds * (options.Epochs - epoch));
+            AnsiConsole.MarkupLineInterpolated(
+                $"epoch {epoch,3}  loss {loss ?? train.LogLoss:F4}  train {train.LogLoss:F4} {train.Accuracy:P2}  val {val.LogLoss:F4} {val.Accuracy:P2} balanced {val.BalancedAccuracy:P2} AUC {val.RocAuc:F4}  {rate:F0} images/s  {seconds:F0} s{(epoch == 0 ? "" : $"  {left:h\\:mm\\:ss} left")}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using SmileApi.Imaging;
+using SmileApi.Inference;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace SmileApi.Training;
+
+/// <summary>The faces of a run.</summary>
+/// <param name="Train">To learn from.</param>
+/// <param name="Val">To choose the epoch and the temperature by.</param>
+/// <param name="ReadTest">Reads the faces for the report; called once, when all is chosen.</param>
+/// <param name="Hashes">SHA-256 of each data file by name.</param>
+internal sealed record TrainingData(
+    IReadOnlyList<Face> Train, IReadOnlyList<Face> Val, Func<IReadOnlyList<Face>> ReadTest, IReadOnlyDictionary<string, string> Hashes);
+
+/// <summary>Where a run is.</summary>
+/// <param name="Loss">Mean over the epoch so far, in nats.</param>
+/// <param name="Accuracy">The same, 0..1, on augmented crops.</param>
+/// <param name="ImagesPerSecond">Over this epoch.</param>
+/// <param name="Left">Until the end of the run, at this speed.</param>
+internal sealed record TrainingProgress(int Epoch, int Batch, int Batches, double Loss, double Accuracy, double ImagesPerSecond, TimeSpan Left);
+
+/// <summary>Trains a network from random weights, or on from a checkpoint.</summary>
+/// <param name="save">Called after each epoch, epoch 0 included, with all there is to know.</param>
+/// <param name="report">Called after each step.</param>
+internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Checkpoint> save, Action<TrainingProgress> report)
+{
+    private sealed record Batch(float[] Crops, float[] Targets);
+
+    /// <summary>Runs to the end, or until asked to stop.</summary>
+    /// <param name="checkpoint">To go on from; null begins anew.</param>
+    /// <param name="stopping">Stops after the current step; what the epoch has learned by then is lost.</param>
+    /// <returns>The last checkpoint, with its test scores when the run is complete.</returns>
+    public Checkpoint Run(Checkpoint? checkpoint, CancellationToken stopping)
+    {
+        checkpoint ??= Begin();
+        var normalisation = checkpoint.Normalisation;
+        var augmentation = new Augmentation(options, normalisation);
+        var batches = data.Train.Count / Math.Min(options.BatchSize, data.Train.Count);
+        using var network = new Network(checkpoint.Current);
+        using var velocity = new Network(checkpoint.Velocity);
+        using var average = new Network(checkpoint.Average);
+        var descent = new GradientDescent(options, network, velocity, average);
+        while (checkpoint.Epoch < options.Epochs)
+        {
+            var epoch = checkpoint.Epoch + 1;
+            var (clock, loss, hits, seen, step) = (Stopwatch.StartNew(), 0.0, 0, 0, 0);
+            manual_seed((long)(new SplitMix(options.Seed, RandomPurpose.Dropout, epoch).Next() >> 1));
+            foreach (var batch in Ahead(MakeBatches(epoch, augmentation)))
+            {
+                if (stopping.IsCancellationRequested)
+                {
+                    return checkpoint;
+                }
+
+                using var scope = NewDisposeScope();
+                var logits = network.Forward(Faces(batch.Crops), training: true, options.Dropout);
+                var cost = functional.binary_cross_entropy_with_logits(logits, tensor(batch.Targets));
+                cost.backward();
+                descent.Step(options.RateAt((epoch - 1) * batches + step, options.Epochs * batches), (epoch - 1) * batches + step);
+
+                loss += cost.item<float>() * batch.Targets.Length;
+                hits += logits.detach().data<float>().ToArray().Zip(batch.Targets).Count(pair => pair.First >= 0 == pair.Second >= 0.5f);
+                (seen, step) = (seen + batch.Targets.Length, step + 1);
+                var left = clock.Elapsed / step * ((options.Epochs - epoch + 1) * batches - step);
+                report(new TrainingProgress(epoch, step, batches, loss / seen, (double)hits / seen, seen / clock.Elapsed.TotalSeconds, left));
+            }
+
+            checkpoint = Judge(average, loss / seen, clock, checkpoint with
+            {
+                Current = network.Read(),
+                Velocity = velocity.Read(),
+                Average = average.Read(),
+            });
+            save(checkpoint);
+        }
+
+        return checkpoint.Scores.ContainsKey("test") ? checkpoint : Complete(checkpoint);
+    }
+
+    /// <summary>Logits of faces as the served network sees them, by the running statistics, without dropout.</summary>
+    public static double[] Logits(Network network, IReadOnlyList<float[]> crops)
+    {
+        using var noGradients = no_grad();
+        var logits = new List<double>();
+        foreach (var chunk in crops.Chunk(64))
+        {
+            using var scope = NewDisposeScope();
+            logits.AddRange(network.Forward(Faces([.. chunk.SelectMany(crop => crop)]), training: false).data<float>().ToArray().Select(logit => (double)logit));
+        }
+
+        return [.. logits];
+    }
+
+    private static Tensor Faces(float[] crops) => tensor(crops, [crops.Length / FaceCrop.Length, 1, FaceCrop.Side, FaceCrop.Side]);
+
+    /// <summary>Epoch 0: random weights, and what they know, which is nothing.</summary>
+    private Checkpoint Begin()
+    {
+        var clock = Stopwatch.StartNew();
+        var normalisation = Measure(data.Train);
+        var weights = Weights.Random(options.Seed);
+        using var network = new Network(weights);
+        var checkpoint = Judge(network, loss: null, clock, new Checkpoint
+        {
+            Options = options,
+            Data = data.Hashes,
+            Pictures = data.Train.Count,
+            Mean = normalisation.Mean,
+            Deviation = normalisation.Deviation,
+            History = [],
+            BestEpoch = 0,
+            Temperature = 1,
+            Scores = new Dictionary<string, ModelScore>(),
+            Finished = DateTimeOffset.UtcNow,
+            Current = weights,
+            Velocity = Weights.From((_, length) => new float[length]),
+            Average = weights,
+            Best = weights,
+        });
+        save(checkpoint);
+        return checkpoint;
+    }
+
+    /// <summary>Scores the averaged weights and keeps them if they are the best so far.</summary>
+    private Checkpoint Judge(Network average, double? loss, Stopwatch clock, Checkpoint checkpoint)
+    {
+        var (_, train) = Score(average, Sample(data.Train), checkpoint.Normalisation);
+        var (logits, val) = Score(average, data.Val, checkpoint.Normalisation);
+        var isBest = checkpoint.History.Count == 0 || val.LogLoss < checkpoint.History.Min(record => record.Val.LogLoss);
+        checkpoint = checkpoint with
+        {
+            History = [.. checkpoint.History, new EpochRecord(checkpoint.History.Count, loss, train, val, clock.Elapsed.TotalSeconds)],
+            Finished = DateTimeOffset.UtcNow,
+        };
+        if (!isBest)
+        {
+            return checkpoint;
+        }
+
+        // Logits that are all zero fit every temperature.
+        var temperature = checkpoint.Epoch == 0 ? 1 : Metrics.FitTemperature(logits, Smiles(data.Val));
+        return checkpoint with
+        {
+            Best = checkpoint.Average,
+            BestEpoch = checkpoint.Epoch,
+            Temperature = temperature,
+            Scores = new Dictionary<string, ModelScore> { ["val"] = Calibrated(logits, data.Val, temperature) },
+        };
+    }
+
+    /// <summary>Reads the test faces, for the first and last time, and scores the best weights on them.</summary>
+    private Checkpoint Complete(Checkpoint checkpoint)
+    {
+        using var best = new Network(checkpoint.Best);
+        var test = data.ReadTest();
+        var (logits, _) = Score(best, test, checkpoint.Normalisation);
+        var scores = new Dictionary<string, ModelScore>(checkpoint.Scores) { ["test"] = Calibrated(logits, test, checkpoint.Temperature) };
+        checkpoint = checkpoint with { Scores = scores };
+        save(checkpoint);
+        return checkpoint;
+    }
+
+    private static (double[] Logits, ModelScore Score) Score(Network network, IReadOnlyList<Face> faces, Normalisation normalisation)
+    {
+        var logits = Logits(network, [.. faces.Select(face => face.Crop(normalisation))]);
+        return (logits, Calibrated(logits, faces, temperature: 1));
+    }
+
+    private static ModelScore Calibrated(double[] logits, IReadOnlyList<Face> faces, double temperature) =>
+        Metrics.Score([.. logits.Select(logit => Metrics.Sigmoid(logit, temperature))], Smiles(faces));
+
+    private static bool[] Smiles(IReadOnlyList<Face> faces) => [.. faces.Select(face => face.IsSmile)];
+
+    /// <summary>Every so many of the training faces, the same each epoch.</summary>
+    private IReadOnlyList<Face> Sample(IReadOnlyList<Face> faces)
+    {
+        var order = new SplitMix(options.Seed, RandomPurpose.Order, 0).Shuffled(faces.Count);
+        return [.. order.Take(options.TrainSample).Select(i => faces[i])];
+    }
+
+    /// <summary>Mean and deviation of the grey levels of all training crops.</summary>
+    private static Normalisation Measure(IReadOnlyList<Face> faces)
+    {
+        var (sum, squares) = (0.0, 0.0);
+        foreach (var face in faces)
+        {
+            var crop = face.Crop(new Normalisation(0, 1));
+            sum += TensorPrimitives.Sum(crop) / crop.Length;
+            squares += TensorPrimitives.SumOfSquares(crop) / crop.Length;
+        }
+
+        var mean = sum / faces.Count;
+        return new Normalisation((float)mean, (float)Math.Sqrt(squares / faces.Count - mean * mean));
+    }
+
+    /// <summary>The batches of an epoch; faces left over when all batches are full sit this one out.</summary>
+    private IEnumerable<Batch> MakeBatches(int epoch, Augmentation augmentation)
+    {
+        var order = new SplitMix(options.Seed, RandomPurpose.Order, epoch).Shuffled(data.Train.Count);
+        foreach (var indices in order.Chunk(Math.Min(options.BatchSize, order.Length)).Where(chunk => chunk.Length == Math.Min(options.BatchSize, order.Length)))
+        {
+            var batch = new Batch(new float[indices.Length * FaceCrop.Length], [.. indices.Select(i => data.Train[i].Target)]);
+            foreach (var (place, index) in indices.Index())
+            {
+                var chance = new SplitMix(options.Seed, RandomPurpose.Augmentation, epoch, index);
+                augmentation.Apply(data.Train[index], ref chance, batch.Crops.AsSpan(place * FaceCrop.Length, FaceCrop.Length));
+            }
+
+            yield return batch;
+        }
+    }
+
+    /// <summary>Has a second thread make the next few items while this one uses the last.</summary>
+    private static IEnumerable<T> Ahead<T>(IEnumerable<T> items)
+    {
+        using var queue = new BlockingCollection<T>(boundedCapacity: 4);
+        using var enough = new CancellationTokenSource();
+        var producer = Task.Run(() =>
+        {
+            try
+            {
+                foreach (var item in items)
+                {
+                    queue.Add(item, enough.Token);
+                }
+            }
+            catch (OperationCanceledException) when (enough.IsCancellationRequested)
+            {
+                // The consumer has stopped early.
+            }
+            finally
+            {
+                queue.CompleteAdding();
+            }
+        });
+        try
+        {
+            foreach (var item in queue.GetConsumingEnumerable())
+            {
+                yield return item;
+            }
+        }
+        finally
+        {
+            enough.Cancel();
+            producer.GetAwaiter().GetResult();
+        }
+    }
+}
