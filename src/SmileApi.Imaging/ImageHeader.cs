@@ -38,7 +38,7 @@ public static class ImageFormats
 /// <param name="IsBuffered">True when decoding holds the whole picture in memory, not a few rows.</param>
 /// <param name="Scans">Passes over the picture's coefficients: 1, or the number of scans of a multi-scan JPEG.</param>
 /// <param name="Components">Colour components of a JPEG (1 grey, 3 colour, 4 CMYK); 0 for other formats.</param>
-/// <param name="Orientation">EXIF orientation of a JPEG; <see cref="Orientation.Upright"/> for other formats, whose decoder knows it.</param>
+/// <param name="Orientation">EXIF orientation; <see cref="Orientation.Upright"/> when the picture has none.</param>
 public readonly record struct ImageHeader(
     ImageFormat Format, int Width, int Height, bool IsBuffered = false, int Scans = 1, int Components = 0, Orientation Orientation = Orientation.Upright)
 {

@@ -29,9 +29,9 @@ public sealed class ImageLimits
 
     /// <summary>
     /// Most scans of a progressive JPEG; each scan passes over the whole picture again, and real files have about ten.
-    /// Range 1 to 500 (the most that libturbojpeg decodes when asked to be careful), default 100.
+    /// Range 1 to 100 (SkiaSharp itself gives up at the hundredth, libturbojpeg at 500), default 100.
     /// </summary>
-    [Range(1, 500)]
+    [Range(1, 100)]
     public int MaxScans { get; set; } = 100;
 
     /// <summary>Compares a header with these limits.</summary>

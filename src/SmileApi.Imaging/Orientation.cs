@@ -71,16 +71,13 @@ internal static class Exif
 {
     private const ushort OrientationTag = 0x0112;
 
-    /// <param name="segment">The payload of a JPEG APP1 segment.</param>
-    /// <returns>The orientation; upright when the segment is not EXIF, has no such tag, or is damaged.</returns>
-    public static Orientation ReadOrientation(ReadOnlySpan<byte> segment)
+    /// <param name="block">
+    /// The payload of a JPEG APP1 segment, a PNG eXIf chunk or a WebP EXIF chunk; the last two seldom have the name in front.
+    /// </param>
+    /// <returns>The orientation; upright when the block is not EXIF, has no such tag, or is damaged.</returns>
+    public static Orientation ReadOrientation(ReadOnlySpan<byte> block)
     {
-        if (!segment.StartsWith("Exif\0\0"u8))
-        {
-            return Orientation.Upright;
-        }
-
-        var tiff = segment[6..];
+        var tiff = block.StartsWith("Exif\0\0"u8) ? block[6..] : block;
         if (tiff.Length < 8 || !(tiff.StartsWith("II"u8) || tiff.StartsWith("MM"u8)))
         {
             return Orientation.Upright;

@@ -48,6 +48,10 @@ internal static class PngHeader
             {
                 hasData = true;
             }
+            else if (type.SequenceEqual("eXIf"u8))
+            {
+                header = header with { Orientation = Exif.ReadOrientation(data) };
+            }
             else if (type.SequenceEqual("IEND"u8))
             {
                 return hasData ? null : ImageHeader.Corrupt(ImageFormat.Png, "it holds no picture data");

@@ -38,9 +38,8 @@ internal static class SkiaDecoder
                 var result = codec.GetPixels(info, (nint)pixels);
                 if (result != SKCodecResult.Success)
                 {
-                    return result == SKCodecResult.IncompleteInput
-                        ? ImageHeader.Truncated(header.Format)
-                        : ImageHeader.Corrupt(header.Format, "its picture data cannot be decoded");
+                    // Even when the codec misses something: the header's reader has seen the file's end.
+                    return ImageHeader.Corrupt(header.Format, "its picture data cannot be decoded");
                 }
 
                 var remaining = reduction / decoderReduction;
@@ -48,8 +47,7 @@ internal static class SkiaDecoder
                     ImageDecoder.Reduced(info.Width, remaining), ImageDecoder.Reduced(info.Height, remaining),
                     reduction, header.Width, header.Height, header.Format);
                 Grey.FromRgba(new ReadOnlySpan<byte>(pixels, checked((int)info.BytesSize64)), info.Width, info.Height, remaining, stored.Pixels);
-                var orientation = header.Format == ImageFormat.Jpeg ? header.Orientation : (Orientation)codec.EncodedOrigin;
-                image = GreyImage.TurnUpright(stored, orientation);
+                image = GreyImage.TurnUpright(stored, header.Orientation);
                 return null;
             }
             finally

@@ -2,11 +2,12 @@ using System.Buffers.Binary;
 
 namespace SmileApi.Imaging;
 
-/// <summary>Reads the first chunk of a WebP file (RFC 9649): simple lossy, simple lossless or extended.</summary>
+/// <summary>Reads the first chunk of a WebP file (RFC 9649), simple lossy, simple lossless or extended, and looks for EXIF.</summary>
 internal static class WebPHeader
 {
     private const int FirstChunk = 12;
     private const int FirstPayload = 20;
+    private const int ChunkHeader = 8;
 
     public static ImageRejection? Read(ReadOnlySpan<byte> bytes, out ImageHeader header)
     {
@@ -22,7 +23,7 @@ internal static class WebPHeader
             return ImageHeader.Truncated(ImageFormat.WebP);
         }
 
-        // A lossless picture of one colour may be as short as 26 bytes, whatever its size.
+        // A lossless picture of one colour may be as short as 28 bytes, whatever its size.
         var payload = bytes[FirstPayload..];
         if (payload.Length < (bytes[FirstChunk + 3] == (byte)'L' ? 5 : 10))
         {
@@ -67,8 +68,37 @@ internal static class WebPHeader
             return ImageHeader.Corrupt(ImageFormat.WebP, "it declares a side of zero pixels");
         }
 
-        header = new ImageHeader(ImageFormat.WebP, width, height, IsBuffered: true);
+        header = new ImageHeader(ImageFormat.WebP, width, height, IsBuffered: true, Orientation: ReadOrientation(bytes));
         return null;
+    }
+
+    private static Orientation ReadOrientation(ReadOnlySpan<byte> bytes)
+    {
+        // Only the extended kind has metadata, most often behind the picture.
+        if (bytes[FirstChunk + 3] != (byte)'X')
+        {
+            return Orientation.Upright;
+        }
+
+        var rest = bytes[FirstChunk..];
+        while (rest.Length >= ChunkHeader)
+        {
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
+            if (length > (uint)(rest.Length - ChunkHeader))
+            {
+                break;
+            }
+
+            if (rest.StartsWith("EXIF"u8))
+            {
+                return Exif.ReadOrientation(rest.Slice(ChunkHeader, (int)length));
+            }
+
+            // Chunks of odd length are padded.
+            rest = rest[Math.Min(rest.Length, ChunkHeader + (int)length + ((int)length & 1))..];
+        }
+
+        return Orientation.Upright;
     }
 
     private static int ReadUInt24(ReadOnlySpan<byte> bytes) => bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
