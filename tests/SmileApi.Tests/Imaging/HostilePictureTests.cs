@@ -1,0 +1,64 @@
+using SmileApi.Imaging;
+using SmileApi.Tests.Pictures;
+
+namespace SmileApi.Tests.Imaging;
+
+public sealed class HostilePictureTests
+{
+    public static TheoryData<string> Names => [.. Hostile.All.Select(h => h.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void It_is_refused_with_its_reason(string name)
+    {
+        var hostile = Hostile.All.Single(h => h.Name == name);
+        foreach (var backend in Decoded.Backends)
+        {
+            var rejection = Decoded.Refusal(Decoded.Decoder(backend), hostile.Bytes, name);
+
+            Assert.Equal(hostile.Problem, rejection.Problem);
+            Assert.EndsWith(".", rejection.Detail);
+            Assert.InRange(rejection.Detail.Length, 20, 250);
+        }
+    }
+
+    [Fact]
+    public void What_is_too_large_is_refused_before_memory_is_spent()
+    {
+        var limits = new ImageLimits();
+        foreach (var hostile in Hostile.All.Where(h => h.Problem == ImageProblem.TooLarge))
+        {
+            // The header and the limits alone refuse it: no decoder ever sees it.
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var refused = !ImageHeader.TryRead(hostile.Bytes, out var header, out _) || limits.Check(header) is not null;
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+            Assert.True(refused, hostile.Name);
+            Assert.InRange(allocated, 0, 16 << 10);
+        }
+    }
+
+    [Fact]
+    public void None_of_them_spoils_the_next_picture()
+    {
+        foreach (var backend in Decoded.Backends)
+        {
+            var decoder = Decoded.Decoder(backend);
+            var jpeg = Make.Jpeg(64, 48, seed: 3);
+            var expected = Decoded.From(decoder, jpeg).Grey;
+            foreach (var hostile in Hostile.All)
+            {
+                Decoded.Refusal(decoder, hostile.Bytes, hostile.Name);
+                Assert.Equal(expected, Decoded.From(decoder, jpeg).Grey);
+            }
+        }
+    }
+
+    [Fact]
+    public void The_claims_are_small_files()
+    {
+        Assert.Equal(429, Make.PngClaiming(30000, 30000).Length);
+        Assert.InRange(Make.ProgressiveJpegClaiming(30000, 30000).Length, 1, 4000);
+        Assert.Equal(Hostile.All.Count, Hostile.All.DistinctBy(h => h.Name).Count());
+    }
+}
