@@ -51,22 +51,3 @@ public sealed class SmileApp : WebApplicationFactory<Program>
     /// <summary>The probability that the service gives a picture.</summary>
     public async Task<float> ProbabilityAsync(byte[] picture) => (await ClassifyAsync(picture)).GetProperty("probability").GetSingle();
 }
-
-internal static class Repository
-{
-    /// <summary>The folder that holds <c>SmileApi.sln</c>.</summary>
-    public static string Root { get; } = Find();
-
-    public static byte[] Sample(string name) => File.ReadAllBytes(Path.Combine(Root, "samples", name));
-
-    private static string Find()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "SmileApi.sln")))
-        {
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The tests must run from inside a checkout.");
-        }
-
-        return folder.FullName;
-    }
-}

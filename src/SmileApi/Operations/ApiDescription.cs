@@ -33,7 +33,6 @@ internal static class ApiDescription
         {
             page.SwaggerEndpoint("v1/swagger.json", "SmileApi v1");
             page.DocumentTitle = "SmileApi";
-            page.EnableTryItOutByDefault();
             page.DefaultModelsExpandDepth(0);
             page.DocExpansion(DocExpansion.Full);
         });
@@ -102,7 +101,7 @@ internal sealed class DescribeClassify : IOperationFilter
     }
 
     private const string OnePixelPng =
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg==";
 
     private const string VerdictExample = """
         {
