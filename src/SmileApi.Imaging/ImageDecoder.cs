@@ -23,6 +23,28 @@ public sealed class ImageDecoder
     /// <summary>What reads JPEG pictures here: <c>libturbojpeg</c> or <c>SkiaSharp</c>.</summary>
     public string JpegBackend => _useTurboJpeg ? "libturbojpeg" : "SkiaSharp";
 
+    /// <summary>Reads a picture's header and compares it with the limits; costs microseconds and no memory.</summary>
+    /// <param name="bytes">The encoded picture, whole. Not kept after the call.</param>
+    /// <param name="header">The header, when the result is true.</param>
+    /// <param name="rejection">Why the picture will not be decoded, when the result is false.</param>
+    public bool TryInspect(ReadOnlySpan<byte> bytes, out ImageHeader header, [NotNullWhen(false)] out ImageRejection? rejection)
+    {
+        header = default;
+        if (bytes.Length > _limits.MaxBytes)
+        {
+            rejection = new(ImageProblem.TooManyBytes, $"The picture has {bytes.Length:N0} bytes; at most {_limits.MaxBytes:N0} are accepted.");
+            return false;
+        }
+
+        if (!ImageHeader.TryRead(bytes, out header, out rejection))
+        {
+            return false;
+        }
+
+        rejection = _limits.Check(header);
+        return rejection is null;
+    }
+
     /// <summary>Decodes a picture, reduced by 2, 4 or 8 as far as <paramref name="minimumSide"/> allows.</summary>
     /// <param name="bytes">The encoded picture, whole. Not kept after the call.</param>
     /// <param name="minimumSide">The shorter side of the result is at least this many pixels, unless the original's is shorter.</param>
@@ -32,23 +54,18 @@ public sealed class ImageDecoder
         ReadOnlySpan<byte> bytes, int minimumSide, [NotNullWhen(true)] out GreyImage? image, [NotNullWhen(false)] out ImageRejection? rejection)
     {
         image = null;
-        if (bytes.Length > _limits.MaxBytes)
-        {
-            rejection = new(ImageProblem.TooManyBytes, $"The picture has {bytes.Length:N0} bytes; at most {_limits.MaxBytes:N0} are accepted.");
-            return false;
-        }
+        return TryInspect(bytes, out var header, out rejection) && TryDecode(bytes, header, minimumSide, out image, out rejection);
+    }
 
-        if (!ImageHeader.TryRead(bytes, out var header, out rejection))
-        {
-            return false;
-        }
-
-        rejection = _limits.Check(header);
-        if (rejection is not null)
-        {
-            return false;
-        }
-
+    /// <summary>Decodes a picture that has been inspected.</summary>
+    /// <param name="bytes">The encoded picture, whole. Not kept after the call.</param>
+    /// <param name="header">What <see cref="TryInspect"/> said of these bytes.</param>
+    /// <param name="minimumSide">The shorter side of the result is at least this many pixels, unless the original's is shorter.</param>
+    /// <param name="image">The picture, when the result is true; the caller disposes it.</param>
+    /// <param name="rejection">Why there is none, when the result is false.</param>
+    public bool TryDecode(
+        ReadOnlySpan<byte> bytes, in ImageHeader header, int minimumSide, [NotNullWhen(true)] out GreyImage? image, [NotNullWhen(false)] out ImageRejection? rejection)
+    {
         var reduction = ReductionFor(Math.Min(header.Width, header.Height), minimumSide);
         if (_useTurboJpeg && TurboJpeg.CanRead(header))
         {

@@ -35,13 +35,18 @@ public static class ImageFormats
 /// <param name="Format">The format, known by its magic bytes.</param>
 /// <param name="Width">Stored width in pixels, at least 1, before any rotation.</param>
 /// <param name="Height">Stored height in pixels, at least 1, before any rotation.</param>
-/// <param name="IsBuffered">True when decoding holds the whole picture in memory, not a few rows.</param>
+/// <param name="HeldBytesPerPixel">
+/// What decoding holds in memory at once, for each pixel; 0 when it is a few rows only, as with baseline JPEG.
+/// </param>
 /// <param name="Scans">Passes over the picture's coefficients: 1, or the number of scans of a multi-scan JPEG.</param>
 /// <param name="Components">Colour components of a JPEG (1 grey, 3 colour, 4 CMYK); 0 for other formats.</param>
 /// <param name="Orientation">EXIF orientation; <see cref="Orientation.Upright"/> when the picture has none.</param>
 public readonly record struct ImageHeader(
-    ImageFormat Format, int Width, int Height, bool IsBuffered = false, int Scans = 1, int Components = 0, Orientation Orientation = Orientation.Upright)
+    ImageFormat Format, int Width, int Height, double HeldBytesPerPixel = 0, int Scans = 1, int Components = 0, Orientation Orientation = Orientation.Upright)
 {
+    /// <summary>Memory that decoding holds at once, in bytes; what the decoder gives away along the way is not counted.</summary>
+    public long HeldBytes => (long)((double)Width * Height * HeldBytesPerPixel);
+
     /// <summary>Knows a picture by its magic bytes and reads its header.</summary>
     /// <param name="bytes">The encoded picture, whole.</param>
     /// <param name="header">The header, when the result is true.</param>

@@ -21,18 +21,19 @@ public sealed class ImageLimits
     public int MaxPixels { get; set; } = 100_000_000;
 
     /// <summary>
-    /// Most pixels of a picture that must be held whole while it is decoded: progressive and multi-scan JPEG (2 to 6 bytes
-    /// a pixel of coefficients), PNG and WebP (4 bytes a pixel). Range 1 to 500 million, default 24 million.
+    /// Most memory that decoding one picture may hold at once, in bytes. It bounds what must be held whole: the coefficients
+    /// of progressive and multi-scan JPEG (2 to 8 bytes a pixel), PNG and WebP (4 to 12 bytes a pixel). Range 1 MiB to
+    /// 2 GiB less a byte, default 128 MiB: a PNG of 33 million pixels, a progressive JPEG of a camera of 44 million.
     /// </summary>
-    [Range(1, 500_000_000)]
-    public int MaxBufferedPixels { get; set; } = 24_000_000;
+    [Range(1 << 20, int.MaxValue)]
+    public int MaxHeldBytes { get; set; } = 128 << 20;
 
     /// <summary>
     /// Most scans of a progressive JPEG; each scan passes over the whole picture again, and real files have about ten.
-    /// Range 1 to 100 (SkiaSharp itself gives up at the hundredth, libturbojpeg at 500), default 100.
+    /// Range 1 to 99 (SkiaSharp itself gives up at the hundredth, libturbojpeg at 500), default 99.
     /// </summary>
-    [Range(1, 100)]
-    public int MaxScans { get; set; } = 100;
+    [Range(1, 99)]
+    public int MaxScans { get; set; } = 99;
 
     /// <summary>Compares a header with these limits.</summary>
     /// <returns>The rejection, or null when the picture may be decoded.</returns>
@@ -49,10 +50,11 @@ public sealed class ImageLimits
             return TooLarge($"The picture has {pixels:N0} pixels; at most {MaxPixels:N0} are accepted.");
         }
 
-        if (header.IsBuffered && pixels > MaxBufferedPixels)
+        if (header.HeldBytes > MaxHeldBytes)
         {
             var kind = header.Format == ImageFormat.Jpeg ? "progressive JPEG" : header.Format.Title();
-            return TooLarge($"The picture is a {kind} of {pixels:N0} pixels; at most {MaxBufferedPixels:N0} are accepted of this kind. Send it smaller, or as a baseline JPEG.");
+            return TooLarge(
+                $"Decoding this {kind} of {header.Width} x {header.Height} pixels would hold {header.HeldBytes >> 20} MiB of memory; at most {MaxHeldBytes >> 20} are given. Send it smaller, or as a baseline JPEG.");
         }
 
         if (header.Scans > MaxScans)

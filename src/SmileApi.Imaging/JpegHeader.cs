@@ -16,6 +16,7 @@ internal static class JpegHeader
         header = default;
         int width = 0, height = 0, components = 0;
         var progressive = false;
+        var samplesPerPixel = 0.0;
         var orientation = Orientation.Upright;
 
         var position = 2;
@@ -78,6 +79,11 @@ internal static class JpegHeader
                         return Variant($"{components} colour components");
                     }
 
+                    if (!TrySamplesPerPixel(segment[6..], components, out samplesPerPixel))
+                    {
+                        return Corrupt("its frame header contradicts itself");
+                    }
+
                     break;
 
                 case >= 0xC3 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC):
@@ -105,10 +111,38 @@ internal static class JpegHeader
                         return Truncated();
                     }
 
-                    header = new ImageHeader(ImageFormat.Jpeg, width, height, buffered, scans, components, orientation);
+                    // Every coefficient, two bytes each, waits for the last scan.
+                    header = new ImageHeader(ImageFormat.Jpeg, width, height, buffered ? 2 * samplesPerPixel : 0, scans, components, orientation);
                     return null;
             }
         }
+    }
+
+    /// <summary>How many samples all components have together for each pixel: 3 without subsampling, 1.5 with 4:2:0.</summary>
+    /// <returns>False when sampling factors are missing or outside 1..4.</returns>
+    private static bool TrySamplesPerPixel(ReadOnlySpan<byte> frame, int components, out double samples)
+    {
+        samples = 0;
+        if (frame.Length < 3 * components)
+        {
+            return false;
+        }
+
+        var (widest, tallest) = (0, 0);
+        for (var i = 0; i < components; i++)
+        {
+            var (horizontal, vertical) = (frame[3 * i + 1] >> 4, frame[3 * i + 1] & 15);
+            if (horizontal is 0 or > 4 || vertical is 0 or > 4)
+            {
+                return false;
+            }
+
+            samples += horizontal * vertical;
+            (widest, tallest) = (Math.Max(widest, horizontal), Math.Max(tallest, vertical));
+        }
+
+        samples /= widest * tallest;
+        return true;
     }
 
     /// <summary>

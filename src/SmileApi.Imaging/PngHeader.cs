@@ -42,7 +42,7 @@ internal static class PngHeader
                     return ImageHeader.Corrupt(ImageFormat.Png, "it declares a side of no pixels or of more than the format allows");
                 }
 
-                header = new ImageHeader(ImageFormat.Png, (int)width, (int)height, IsBuffered: true);
+                header = new ImageHeader(ImageFormat.Png, (int)width, (int)height, HeldBytesPerPixel(data));
             }
             else if (type.SequenceEqual("IDAT"u8))
             {
@@ -59,5 +59,13 @@ internal static class PngHeader
 
             position += ChunkOverhead + (int)length;
         }
+    }
+
+    /// <summary>RGBA, and for an interlaced picture the stored samples of all passes besides.</summary>
+    private static double HeldBytesPerPixel(ReadOnlySpan<byte> header)
+    {
+        var (depth, colour, interlaced) = (header[8], header[9], header[12] != 0);
+        var channels = colour switch { 2 => 3, 4 => 2, 6 => 4, _ => 1 };
+        return 4 + (interlaced ? channels * depth / 8.0 : 0);
     }
 }

@@ -68,7 +68,9 @@ internal static class WebPHeader
             return ImageHeader.Corrupt(ImageFormat.WebP, "it declares a side of zero pixels");
         }
 
-        header = new ImageHeader(ImageFormat.WebP, width, height, IsBuffered: true, Orientation: ReadOrientation(bytes));
+        // RGBA; and the decoder's own copy of a lossless picture, which an extended file may hold as well.
+        var heldBytesPerPixel = bytes[FirstChunk + 3] == (byte)' ' ? 4 : 8;
+        header = new ImageHeader(ImageFormat.WebP, width, height, heldBytesPerPixel, Orientation: ReadOrientation(bytes));
         return null;
     }
 

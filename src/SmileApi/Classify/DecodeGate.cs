@@ -5,17 +5,24 @@ using SmileApi.Operations;
 
 namespace SmileApi.Classify;
 
-/// <summary>Decodes a bounded number of pictures at a time; a bounded number more may wait for their turn.</summary>
+/// <summary>
+/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one, so that
+/// memory stays bounded too; a bounded number more may wait for their turn.
+/// </summary>
 internal sealed class DecodeGate : IDisposable
 {
+    /// <summary>From how many held bytes on a picture counts as large.</summary>
+    private const long Large = 32 << 20;
+
     private readonly ImageDecoder _decoder;
+    private readonly SemaphoreSlim _largeSlot = new(1);
     private readonly SemaphoreSlim _slots;
     private readonly int _queueLimit;
     private readonly int _parallelism;
     private readonly TimeProvider _time;
     private readonly SmileMetrics _metrics;
     private readonly MovingAverage _secondsPerPicture = new(initial: 0.005);
-    private int _waiting;
+    private int _inside; // Waiting or being decoded.
 
     public DecodeGate(ImageDecoder decoder, IOptions<DecodingOptions> options, TimeProvider time, SmileMetrics metrics)
     {
@@ -30,46 +37,67 @@ internal sealed class DecodeGate : IDisposable
     public async ValueTask<(GreyImage? Photo, Problem? Problem, TimeSpan Waited, TimeSpan Decoded)> DecodeAsync(
         ReadOnlyMemory<byte> bytes, int minimumSide, CancellationToken aborted)
     {
-        var queued = _time.GetTimestamp();
-        if (!_slots.Wait(0, CancellationToken.None))
+        if (!_decoder.TryInspect(bytes.Span, out var header, out var rejection))
         {
-            var waiting = Interlocked.Increment(ref _waiting);
+            return (null, ProblemOf(rejection), default, default);
+        }
+
+        var queued = _time.GetTimestamp();
+        if (Interlocked.Increment(ref _inside) > _queueLimit + _parallelism)
+        {
+            Interlocked.Decrement(ref _inside);
+            var drain = TimeSpan.FromSeconds(_queueLimit * _secondsPerPicture.Value / _parallelism);
+            return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", drain), default, default);
+        }
+
+        try
+        {
+            // The large slot first: a large picture that waits for its like must not block the small ones.
+            var largeSlot = header.HeldBytes >= Large ? _largeSlot : null;
+            await (largeSlot?.WaitAsync(aborted) ?? Task.CompletedTask);
             try
             {
-                if (waiting > _queueLimit)
-                {
-                    var drain = TimeSpan.FromSeconds(waiting * _secondsPerPicture.Value / _parallelism);
-                    return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", drain), default, default);
-                }
-
                 await _slots.WaitAsync(aborted);
+                try
+                {
+                    return Decode(bytes.Span, header, minimumSide, queued);
+                }
+                finally
+                {
+                    _slots.Release();
+                }
             }
             finally
             {
-                Interlocked.Decrement(ref _waiting);
+                largeSlot?.Release();
             }
-        }
-
-        var started = _time.GetTimestamp();
-        try
-        {
-            var decoded = _decoder.TryDecode(bytes.Span, minimumSide, out var photo, out var rejection);
-            var elapsed = _time.GetElapsedTime(started);
-            _secondsPerPicture.Add(elapsed.TotalSeconds);
-            if (decoded)
-            {
-                _metrics.PictureDecoded(elapsed, photo!.Format);
-            }
-
-            return (photo, decoded ? null : ProblemOf(rejection!), _time.GetElapsedTime(queued, started), elapsed);
         }
         finally
         {
-            _slots.Release();
+            Interlocked.Decrement(ref _inside);
         }
     }
 
-    public void Dispose() => _slots.Dispose();
+    private (GreyImage? Photo, Problem? Problem, TimeSpan Waited, TimeSpan Decoded) Decode(
+        ReadOnlySpan<byte> bytes, in ImageHeader header, int minimumSide, long queued)
+    {
+        var started = _time.GetTimestamp();
+        var decoded = _decoder.TryDecode(bytes, header, minimumSide, out var photo, out var rejection);
+        var elapsed = _time.GetElapsedTime(started);
+        _secondsPerPicture.Add(elapsed.TotalSeconds);
+        if (decoded)
+        {
+            _metrics.PictureDecoded(elapsed, header.Format);
+        }
+
+        return (photo, decoded ? null : ProblemOf(rejection!), _time.GetElapsedTime(queued, started), elapsed);
+    }
+
+    public void Dispose()
+    {
+        _slots.Dispose();
+        _largeSlot.Dispose();
+    }
 
     private static Problem ProblemOf(ImageRejection rejection)
     {

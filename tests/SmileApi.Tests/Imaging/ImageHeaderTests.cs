@@ -62,16 +62,27 @@ public sealed class ImageHeaderTests
     {
         var grey = new JpegComponent((x, y) => x + y);
 
-        Assert.Equal(new ImageHeader(ImageFormat.Jpeg, 40, 30, IsBuffered: false, Scans: 1, Components: 3), Read(Make.Jpeg(40, 30, 1)));
+        Assert.Equal(new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 0, Scans: 1, Components: 3), Read(Make.Jpeg(40, 30, 1)));
         Assert.Equal(
-            new ImageHeader(ImageFormat.Jpeg, 40, 30, IsBuffered: false, Scans: 1, Components: 1),
+            new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 0, Scans: 1, Components: 1),
             Read(new JpegWriter(40, 30, grey) { RestartInterval = 2 }.Encode()));
         Assert.Equal(
-            new ImageHeader(ImageFormat.Jpeg, 40, 30, IsBuffered: true, Scans: 7, Components: 3), Read(Make.ProgressiveJpeg(40, 30, 1)));
+            new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 3, Scans: 7, Components: 3), Read(Make.ProgressiveJpeg(40, 30, 1)));
         Assert.Equal(
-            new ImageHeader(ImageFormat.Jpeg, 40, 30, IsBuffered: true, Scans: 3, Components: 3),
+            new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 6, Scans: 3, Components: 3),
             Read(new JpegWriter(40, 30, grey, grey, grey) { Interleaved = false }.Encode()));
         Assert.Equal(4, Read(Make.CmykJpeg(40, 30, 1)).Components);
+    }
+
+    [Fact]
+    public void A_picture_tells_how_much_memory_its_decoder_will_hold()
+    {
+        Assert.Equal(0, Read(Make.Jpeg(40, 30, 1)).HeldBytes);
+        Assert.Equal(2 * 40 * 30 * 3 / 2, Read(Make.ProgressiveJpeg(40, 30, 1)).HeldBytes);
+        Assert.Equal(4 * 40 * 30, Read(Make.Png(40, 30, 1)).HeldBytes);
+        Assert.Equal((4 + 8) * 40 * 30, Read(new PngWriter(40, 30, PngColour.Rgba, 16, (x, _, _) => x) { Interlaced = true }.Encode()).HeldBytes);
+        Assert.Equal(4 * 40 * 30, Read(Make.WebP(40, 30, 1)).HeldBytes);
+        Assert.Equal(8 * 40 * 30, Read(Make.WebP(40, 30, 1, lossless: true)).HeldBytes);
     }
 
     [Fact]

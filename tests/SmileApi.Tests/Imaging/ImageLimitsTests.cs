@@ -30,7 +30,7 @@ public sealed class ImageLimitsTests
     [Fact]
     public void Pixels_are_counted_without_overflow()
     {
-        var limits = new ImageLimits { MaxSide = 65_535, MaxPixels = 500_000_000, MaxBufferedPixels = 500_000_000 };
+        var limits = new ImageLimits { MaxSide = 65_535, MaxPixels = 500_000_000 };
 
         Assert.Null(limits.Check(s_baseline with { Width = 25_000, Height = 20_000 }));
         Assert.Equal(ImageProblem.TooLarge, limits.Check(s_baseline with { Width = 25_000, Height = 20_001 })?.Problem);
@@ -44,11 +44,11 @@ public sealed class ImageLimitsTests
     public void What_is_held_whole_in_memory_may_have_fewer_pixels(ImageFormat format, string word)
     {
         var limits = new ImageLimits();
-        var header = new ImageHeader(format, 6000, 4000, IsBuffered: true);
+        var header = new ImageHeader(format, 8192, 4096, HeldBytesPerPixel: 4);
 
         Assert.Null(limits.Check(header));
-        Assert.Contains(word, limits.Check(header with { Width = 6001 })?.Detail);
-        Assert.Null(limits.Check(header with { Width = 6001, IsBuffered = false }));
+        Assert.Contains(word, limits.Check(header with { Width = 8193 })?.Detail);
+        Assert.Null(limits.Check(header with { Width = 8193, HeldBytesPerPixel = 0 }));
     }
 
     [Fact]

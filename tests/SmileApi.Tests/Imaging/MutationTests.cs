@@ -8,7 +8,7 @@ namespace SmileApi.Tests.Imaging;
 public sealed class MutationTests
 {
     // Small limits: a mutated header may claim anything, and what it claims within the limits is decoded.
-    private static readonly ImageLimits s_limits = new() { MaxSide = 1000, MaxPixels = 200_000, MaxBufferedPixels = 100_000, MaxScans = 20 };
+    private static readonly ImageLimits s_limits = new() { MaxSide = 1000, MaxPixels = 200_000, MaxHeldBytes = 1 << 20, MaxScans = 20 };
 
     private static readonly byte[][] s_pictures =
     [

@@ -50,7 +50,8 @@ internal static class Hostile
         new("a PNG of 30000 x 30000", Make.PngClaiming(30000, 30000), ImageProblem.TooLarge),
         new("a PNG of two thousand million pixels a side", Make.PngClaiming(int.MaxValue, int.MaxValue), ImageProblem.TooLarge),
         new("a progressive JPEG of 30000 x 30000", Make.ProgressiveJpegClaiming(30000, 30000), ImageProblem.TooLarge),
-        new("a progressive JPEG of 25 million pixels", Make.ProgressiveJpegClaiming(5000, 5000), ImageProblem.TooLarge),
+        new("a progressive JPEG of 49 million pixels", Make.ProgressiveJpegClaiming(7000, 7000), ImageProblem.TooLarge),
+        new("an interlaced 16-bit PNG of 24 million pixels", InterlacedPngClaiming(4900, 4900), ImageProblem.TooLarge),
         new("a baseline JPEG of 30000 x 30000", Make.Claiming(s_jpeg, 30000, 30000), ImageProblem.TooLarge),
         new("a JPEG of 65500 x 1", Make.Claiming(s_jpeg, 65500, 1), ImageProblem.TooLarge),
         new("a WebP of 16777216 x 16777216", Riff.File(Riff.Extended(0, 1 << 24, 1 << 24), Riff.PictureChunks(s_webp)), ImageProblem.TooLarge),
@@ -114,6 +115,12 @@ internal static class Hostile
     private static byte[] PngWithChunkOf(uint length) =>
     [
         .. s_png.AsSpan(0, 33), (byte)(length >> 24), (byte)(length >> 16), (byte)(length >> 8), (byte)length, .. "IDAT"u8, .. new byte[5000],
+    ];
+
+    private static byte[] InterlacedPngClaiming(int width, int height) =>
+    [
+        .. s_png.AsSpan(0, 8), .. PngWriter.Header(width, height, 16, (int)PngColour.Rgba, interlaced: true),
+        .. PngWriter.Chunk("IDAT", PngWriter.Compress(new byte[5000])), .. PngWriter.Chunk("IEND", []),
     ];
 
     private static byte[] PngWithData(byte[] data) =>
