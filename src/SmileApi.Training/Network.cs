@@ -110,8 +110,8 @@ internal sealed class Weights
     }
 
     /// <summary>
-    /// A random start (He et al. 2015) that knows nothing: each block begins as its shortcut and the linear layer at zero, so
-    /// that every face has the logit 0 and the loss is that of a coin toss, ln 2.
+    /// A random start (He et al. 2015) that knows nothing: the linear layer is zero, so that every face has the logit 0 and the
+    /// loss is that of a coin toss, ln 2.
     /// </summary>
     public static Weights Random(int seed)
     {
@@ -125,8 +125,7 @@ internal sealed class Weights
                 weight = (float)(deviation * random.Normal());
             }
 
-            var endsBlock = Architecture.Blocks.Any(block => block.Second == convolution);
-            weights[$"{convolution.Name}.scale"].AsSpan().Fill(endsBlock ? 0 : 1);
+            weights[$"{convolution.Name}.scale"].AsSpan().Fill(1);
             weights[$"{convolution.Name}.variance"].AsSpan().Fill(1);
         }
 

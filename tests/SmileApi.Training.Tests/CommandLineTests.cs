@@ -1,0 +1,223 @@
+using System.Diagnostics;
+using System.Formats.Tar;
+using System.Text.Json;
+using SmileApi.Inference;
+
+namespace SmileApi.Training.Tests;
+
+/// <summary>The program as its users start it.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("evaluate", "nowhere.onnx", "There is no model at")]
+    [InlineData("predict", "nowhere.onnx face.png", "There is no model at")]
+    [InlineData("predict", "nowhere.onnx", "Name at least one picture")]
+    [InlineData("export", "nowhere", "There is no checkpoint at")]
+    [InlineData("mean-faces", "--data nowhere", "There is no data folder nowhere")]
+    [InlineData("mean-faces", "--data .", "has no lfw160.tar")]
+    public void A_mistake_is_one_line_on_stderr_and_a_failure(string command, string arguments, string message) => Fails(message, [command, .. arguments.Split(' ')]);
+
+    [Fact]
+    public void Commands_that_need_libtorch_work_or_name_the_container_that_does()
+    {
+        var (code, _, errors) = Smile("train", "--data", "nowhere");
+        Assert.Equal(1, code);
+        Assert.Contains(LibTorch.WhyNot() is null ? "There is no data folder nowhere" : "docker build --target training", errors, StringComparison.Ordinal);
+        Assert.Single(errors.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public void A_file_that_is_no_model_is_refused()
+    {
+        File.WriteAllText(_folder["text.onnx"], "not a model");
+        Fails("is not a readable ONNX file", "evaluate", "text.onnx");
+    }
+
+    [Fact]
+    public void A_file_that_is_no_archive_is_refused()
+    {
+        File.WriteAllText(_folder[Lfw160.ArchiveName], string.Concat(Enumerable.Repeat("no tar. ", 500)));
+        Fails("is not a readable tar archive", "mean-faces", "--data", ".");
+    }
+
+    [Fact]
+    public void An_archive_without_labels_is_refused()
+    {
+        using (var archive = new TarWriter(File.Create(_folder[Lfw160.ArchiveName])))
+        {
+            archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "other/file.txt") { DataStream = new MemoryStream([1, 2, 3]) });
+        }
+
+        Fails("has no labels.csv", "mean-faces", "--data", ".");
+    }
+
+    [Fact]
+    public void A_mean_of_few_faces_would_show_someone_and_is_refused()
+    {
+        DrawnFaces.WriteArchive(_folder.Path);
+        Fails("at least 500 of each are needed", "mean-faces", "--data", ".");
+    }
+
+    [Fact]
+    public void A_damaged_checkpoint_is_refused()
+    {
+        Directory.CreateDirectory(_folder["run"]);
+        File.WriteAllText(_folder["run/checkpoint.bin"], "smile-checkpoint-1\n\u0002{}");
+        Fails("checkpoint.bin cannot be read", "export", "run");
+        File.WriteAllText(_folder["run/checkpoint.bin"], "anything");
+        Fails("is not a checkpoint of this version", "export", "run");
+    }
+
+    [Fact]
+    public void An_unknown_option_is_told_and_fails()
+    {
+        var (code, _, errors) = Smile("train", "--epochs", "0");
+        Assert.NotEqual(0, code);
+        Assert.Contains("--epochs must be at least 1", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pictures_are_predicted_and_unreadable_ones_named()
+    {
+        WriteModel("model.onnx");
+        var picture = GoldenPictures.All.Single(picture => picture.Name == "smiling");
+        File.WriteAllBytes(_folder["face.png"], GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
+        File.WriteAllText(_folder["text.jpg"], "not a picture");
+
+        var (code, output, errors) = Smile("predict", "model.onnx", "face.png", "--json");
+        Assert.Equal((0, ""), (code, errors));
+        var prediction = JsonDocument.Parse(output).RootElement[0];
+        Assert.Equal("face.png", prediction.GetProperty("file").GetString());
+        Assert.Equal(0.5, prediction.GetProperty("probability").GetDouble());
+
+        (code, output, errors) = Smile("predict", "model.onnx", "face.png", "text.jpg", "missing.png");
+        Assert.Equal(1, code);
+        Assert.Contains("0.5000", output, StringComparison.Ordinal);
+        Assert.Collection(
+            errors.Trim().Split('\n'),
+            line => Assert.StartsWith("text.jpg: ", line, StringComparison.Ordinal),
+            line => Assert.Equal("missing.png: There is no such file.", line.Trim()));
+    }
+
+    [Fact]
+    public void The_model_is_found_in_a_folder_above()
+    {
+        WriteModel("models/smile.onnx");
+        Directory.CreateDirectory(_folder["deep/down"]);
+        File.WriteAllBytes(_folder["deep/down/face.png"], GreyPng.Encode(new byte[400], 20, 20));
+        Assert.Equal(0, Smile(_folder["deep/down"], ["predict", "face.png"]).Code);
+    }
+
+    [Fact]
+    public void A_model_is_evaluated_without_libtorch()
+    {
+        WriteModel("model.onnx");
+        DrawnFaces.WriteArchive(_folder["data"]);
+        var (code, output, errors) = Smile("evaluate", "model.onnx", "--data", "data", "--json");
+        Assert.Equal((0, ""), (code, errors));
+        var report = JsonDocument.Parse(output).RootElement;
+        Assert.Equal(40, report.GetProperty("score").GetProperty("count").GetInt32());
+        Assert.Equal(0.5, report.GetProperty("score").GetProperty("balancedAccuracy").GetDouble());
+        Assert.Equal(20, report.GetProperty("confusion").GetProperty("falseSmiles").GetInt32());
+
+        (code, output, _) = Smile("evaluate", "model.onnx", "--data", "data", "--split", "val");
+        Assert.Equal(0, code);
+        Assert.Contains("50.00 %", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_killed_outright_and_resumed_ends_like_one_left_alone()
+    {
+        Needs.LibTorch();
+        DrawnFaces.WriteArchive(_folder["data"]);
+        string[] train = ["train", "--data", "data", "--epochs", "4", "--batch", "8"];
+        var (code, output, errors) = Smile([.. train, "--run", "whole", "--out", "models/whole.onnx"]);
+        Assert.True(code == 0, errors);
+        Assert.Contains("epoch   4", output, StringComparison.Ordinal);
+        Assert.True(File.Exists(_folder["models/training/history.json"]));
+
+        using (var process = Start(_folder.Path, [.. train, "--run", "killed", "--out", "models/killed.onnx"]))
+        {
+            while (process.StandardOutput.ReadLine() is { } line && !line.StartsWith("epoch   1", StringComparison.Ordinal))
+            {
+            }
+
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        Assert.InRange(Checkpoint.Load(_folder["killed"]).Epoch, 1, 3);
+        Fails("holds a run already", [.. train, "--run", "killed"]);
+        Fails("leave out --epochs, --batch", [.. train, "--run", "killed", "--resume"]);
+        Fails("There is no checkpoint at", "train", "--data", "data", "--run", "other", "--resume");
+        (code, _, errors) = Smile("train", "--data", "data", "--run", "killed", "--resume", "--out", "models/killed.onnx");
+        Assert.True(code == 0, errors);
+        TrainerTests.SameWeights(Checkpoint.Load(_folder["whole"]), Checkpoint.Load(_folder["killed"]));
+    }
+
+    [Fact]
+    public void Too_few_pictures_are_refused_before_training()
+    {
+        Needs.LibTorch();
+        DrawnFaces.WriteArchive(_folder["data"], train: 10);
+        Fails("has 5 smile and 5 nonsmile pictures in its split 'train'; at least 20 of each are needed", "train", "--data", "data");
+    }
+
+    [Fact]
+    public void An_unwritable_output_is_refused_before_training()
+    {
+        Needs.LibTorch();
+        File.WriteAllText(_folder["file"], "");
+        Fails("cannot be written", "train", "--out", "file/smile.onnx");
+    }
+
+    private void Fails(string message, params string[] arguments)
+    {
+        var (code, output, errors) = Smile(arguments);
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains(message, Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
+    }
+
+    private (int Code, string Output, string Errors) Smile(params string[] arguments) => Smile(_folder.Path, arguments);
+
+    private static (int Code, string Output, string Errors) Smile(string folder, string[] arguments)
+    {
+        using var process = Start(folder, arguments);
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, errors.Result);
+    }
+
+    private static Process Start(string folder, string[] arguments) =>
+        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "smile.dll"), .. arguments])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+
+    /// <summary>A model that knows nothing.</summary>
+    private void WriteModel(string path)
+    {
+        var weights = Weights.Random(1);
+        var checkpoint = new Checkpoint
+        {
+            Options = new TrainOptions(),
+            Data = new Dictionary<string, string>(),
+            Pictures = 0,
+            Mean = 128,
+            Deviation = 60,
+            History = [new EpochRecord(0, null, new ModelScore(1, 0, 0, 0, 0), new ModelScore(1, 0, 0, 0, 0), 0)],
+            BestEpoch = 0,
+            Temperature = 1,
+            Scores = new Dictionary<string, ModelScore>(),
+            Finished = DateTimeOffset.UnixEpoch,
+        };
+        AtomicFile.Write(_folder[path], OnnxWriter.Write(weights, ExportCommand.Describe(checkpoint)));
+    }
+}

@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using SmileApi.Imaging;
+using SmileApi.Inference;
+
+namespace SmileApi.Training.Tests;
+
+/// <summary>The model in the repository against the figures claimed for it.</summary>
+public sealed class CommittedModelTests
+{
+    [Fact]
+    public void It_tells_the_mean_smile_from_the_mean_neutral_face()
+    {
+        using var model = Load();
+        Assert.True(JudgeSample(model, "mean-smile.png") > 0.9);
+        Assert.True(JudgeSample(model, "mean-neutral.png") < 0.1);
+    }
+
+    [Fact]
+    public void It_says_of_every_golden_picture_what_the_trainer_said()
+    {
+        using var golden = JsonDocument.Parse(File.ReadAllBytes(Needs.Committed("models", "golden.json")));
+        var expected = golden.RootElement.GetProperty("pictures").EnumerateArray()
+            .ToDictionary(picture => picture.GetProperty("key").GetString()!, picture => picture.GetProperty("probability").GetDouble());
+        var pictures = GoldenPictures.All.Select(picture => (Key: picture.Name, Bytes: GreyPng.Encode(picture.Pixels, picture.Width, picture.Height))).ToList();
+        pictures.AddRange(new[] { "samples/mean-smile.png", "samples/mean-neutral.png" }.Select(path => (path, File.ReadAllBytes(Needs.Committed(path)))));
+        if (Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 })
+        {
+            pictures.AddRange(Lfw160.Open(folder: null).Files(row => row.Split == "test").Select(file => (Convert.ToHexStringLower(SHA256.HashData(file.Bytes)), file.Bytes)));
+            Assert.Equal(expected.Count, pictures.Select(picture => picture.Key).Distinct().Count());
+        }
+
+        using var model = Load();
+        var differences = pictures.Select(picture => Math.Abs(Judge(model, picture.Key, picture.Bytes) - expected[picture.Key]));
+        Assert.InRange(differences.Max(), 0, 1e-6);
+    }
+
+    [Fact]
+    public void Its_history_begins_at_a_coin_toss()
+    {
+        using var history = JsonDocument.Parse(File.ReadAllBytes(Needs.Committed("models", "training", "history.json")));
+        var start = history.RootElement.GetProperty("epochs")[0];
+        Assert.Equal(JsonValueKind.Null, start.GetProperty("loss").ValueKind);
+        Assert.Equal(0.69, start.GetProperty("val").GetProperty("logLoss").GetDouble(), 0.03);
+        Assert.Equal(0.5, start.GetProperty("val").GetProperty("balancedAccuracy").GetDouble(), 0.05);
+    }
+
+    [Fact]
+    public void It_scores_on_the_test_faces_what_its_metadata_says()
+    {
+        var folder = Needs.RealFaces();
+        using var model = Load();
+        var faces = Lfw160.Open(folder).AgreedFaces("test", perClass: 1);
+        var score = Metrics.Score(EvaluateCommand.Judge(model, faces), [.. faces.Select(face => face.IsSmile)], model.Metadata.Threshold);
+        var claimed = model.Metadata.Scores["test"];
+        Assert.Equal(claimed.Count, score.Count);
+        Assert.Equal(claimed.Accuracy, score.Accuracy, 0.002);
+        Assert.Equal(claimed.RocAuc, score.RocAuc, 0.0001);
+        Assert.True(score.Accuracy >= 0.96 && score.RocAuc >= 0.99, $"Accuracy {score.Accuracy:P2}, ROC AUC {score.RocAuc:F4}.");
+    }
+
+    private static SmileModel Load()
+    {
+        Assert.True(SmileModel.TryLoad(Needs.Committed("models", "smile.onnx"), out var model, out var reason), reason);
+        return model;
+    }
+
+    private static float JudgeSample(SmileModel model, string sample) => Judge(model, sample, File.ReadAllBytes(Needs.Committed("samples", sample)));
+
+    private static float Judge(SmileModel model, string name, byte[] bytes)
+    {
+        using var image = Lfw160.Decode(name, bytes);
+        using var runner = model.CreateRunner(1);
+        var probability = new float[1];
+        runner.Run([new Face(image, FaceSquare.Centred(image.Width, image.Height), 0).Crop(model.Metadata.Input.Normalisation)], probability);
+        return probability[0];
+    }
+}

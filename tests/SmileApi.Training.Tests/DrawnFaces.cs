@@ -1,0 +1,52 @@
+using System.Formats.Tar;
+using System.Text;
+using SmileApi.Imaging;
+
+namespace SmileApi.Training.Tests;
+
+/// <summary>Faces drawn by formula, smiling and frowning by turns, no two alike: a world small enough to learn in seconds.</summary>
+internal static class DrawnFaces
+{
+    private const int Side = 120;
+    private static readonly FaceSquare Square = new(0.1f, 0.1f, 0.8f);
+
+    public static TrainingData Data(int train = 128) => new(Faces(1, train), Faces(2, 40), () => Faces(3, 40), new Dictionary<string, string> { ["drawn"] = "00" });
+
+    public static Face[] Faces(int seed, int count) => [.. Enumerable.Range(0, count).Select(i =>
+    {
+        var picture = Draw(seed, i);
+        var image = new GreyImage(Side, Side, 1, Side, Side, ImageFormat.Png);
+        picture.Pixels.CopyTo(image.Pixels);
+        return new Face(image, Square.Scaled(Side), i % 2);
+    })];
+
+    /// <summary>Writes an archive like the real one; every third face has no square of its own.</summary>
+    public static string WriteArchive(string folder, int train = 80)
+    {
+        Directory.CreateDirectory(folder);
+        var labels = new StringBuilder("file,person,split,label,emotion,smilesmiled_label,smilesmiled_id,face_x,face_y,face_size\n");
+        using var archive = new TarWriter(File.Create(Path.Combine(folder, Lfw160.ArchiveName)));
+        foreach (var (seed, split, count) in new[] { (1, "train", train), (2, "val", 40), (3, "test", 40) })
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var picture = Draw(seed, i);
+                Add($"lfw160/images/{picture.Name}.png", GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
+                labels.Append($"{picture.Name}.png,nobody,{split},{(i % 2 == 1 ? "smile" : "nonsmile")},,,,{(i % 3 == 0 ? ",," : "0.1,0.1,0.8")}\n");
+            }
+        }
+
+        Add("lfw160/labels.csv", Encoding.UTF8.GetBytes(labels.ToString()));
+        return folder;
+
+        void Add(string name, byte[] bytes) => archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
+    }
+
+    private static GoldenPicture Draw(int seed, int index)
+    {
+        var random = new SplitMix(seed, index);
+        var curve = random.Uniform(0.1, 0.25) * (index % 2 == 1 ? 1 : -1);
+        return GoldenPictures.DrawFace(
+            $"{seed}-{index}", Side, Side, curve, (int)random.Uniform(120, 240), (int)random.Uniform(0, 100), random.Uniform(0.45, 0.55), random.Uniform(0.45, 0.55));
+    }
+}

@@ -1,0 +1,146 @@
+using SmileApi.Imaging;
+using SmileApi.Inference;
+using TorchSharp;
+
+namespace SmileApi.Training.Tests;
+
+public sealed class NetworkTests
+{
+    [Fact]
+    public void It_has_twenty_weight_layers_and_costs_at_most_30_million_multiply_adds()
+    {
+        Assert.Equal(20, Architecture.Layers);
+        Assert.InRange(Architecture.MultiplyAdds, 20_000_000, 30_000_000);
+        Assert.Equal(5, Architecture.Convolutions[^1].OutputSide);
+    }
+
+    [Fact]
+    public void Random_weights_depend_on_the_seed_alone()
+    {
+        Assert.Equal(Weights.Random(3)["stem.weight"], Weights.Random(3)["stem.weight"]);
+        Assert.NotEqual(Weights.Random(3)["stem.weight"], Weights.Random(4)["stem.weight"]);
+        var weights = Weights.Random(3)["stage3.block3.second.weight"];
+        Assert.InRange(weights.Average(), -1e-3, 1e-3);
+        Assert.InRange(weights.Average(weight => weight * weight) / (2.0 / (96 * 9)), 0.97, 1.03);
+    }
+
+    [Fact]
+    public void Weights_come_out_of_libtorch_as_they_went_in()
+    {
+        Needs.LibTorch();
+        var weights = Scrambled(5);
+        using var network = new Network(weights);
+        var read = network.Read();
+        Assert.All(Weights.Layout, tensor => Assert.Equal(weights[tensor.Name], read[tensor.Name]));
+    }
+
+    [Fact]
+    public void The_exported_model_equals_the_network_on_random_and_made_pictures()
+    {
+        Needs.LibTorch();
+        var random = new SplitMix(11);
+        var crops = new List<float[]>();
+        for (var i = 0; i < 40; i++)
+        {
+            var crop = new float[FaceCrop.Length];
+            foreach (ref var level in crop.AsSpan())
+            {
+                level = (float)random.Normal();
+            }
+
+            crops.Add(crop);
+        }
+
+        crops.AddRange(DrawnFaces.Faces(9, 20).Select(face => face.Crop(new Normalisation(120, 60))));
+        var (weights, metadata) = (Scrambled(5), Metadata(temperature: 1.7));
+        using (var settling = new Network(weights))
+        {
+            // Statistics as after training, and logits about zero, where the sigmoid is steepest and hides no difference.
+            using var faces = torch.tensor(crops.SelectMany(crop => crop).ToArray(), [crops.Count, 1, 100, 100]);
+            for (var i = 0; i < 20; i++)
+            {
+                settling.Forward(faces, training: true).Dispose();
+            }
+
+            weights = settling.Read();
+            weights["linear.bias"][0] -= (float)Trainer.Logits(settling, crops).Average();
+        }
+
+        using var network = new Network(weights);
+        var expected = Trainer.Logits(network, crops).Select(logit => Metrics.Sigmoid(logit, 1.7)).ToArray();
+        using var file = new TemporaryFolder();
+        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(weights, metadata));
+        Assert.True(SmileModel.TryLoad(file["model.onnx"], out var model, out var reason), reason);
+        using var loaded = model;
+        using var runner = loaded.CreateRunner(crops.Count);
+        var probabilities = new float[crops.Count];
+        runner.Run([.. crops], probabilities);
+
+        Assert.True(expected.Max() - expected.Min() > 0.05, "The pictures do not tell weights apart.");
+        var difference = probabilities.Zip(expected, (served, own) => Math.Abs(served - own)).Max();
+        TestContext.Current.SendDiagnosticMessage($"Largest difference of {crops.Count} probabilities: {difference:E1}.");
+        Assert.InRange(difference, 0, 1e-6);
+    }
+
+    [Fact]
+    public void The_export_says_what_the_model_is()
+    {
+        using var file = new TemporaryFolder();
+        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(Scrambled(1), Metadata(temperature: 1.25)));
+        Assert.True(SmileModel.TryLoad(file["model.onnx"], out var model, out var reason), reason);
+        using var loaded = model;
+        Assert.Equal(1.25, loaded.Metadata.Temperature);
+        Assert.Equal(20, loaded.Metadata.Cost.Layers);
+        Assert.Equal("ab", loaded.Metadata.Training.Data["faces.tar"]);
+    }
+
+    [Fact]
+    public void Statistics_of_normalisation_move_in_training_and_rest_in_judging()
+    {
+        Needs.LibTorch();
+        using var network = new Network(Weights.Random(1));
+        using var faces = torch.tensor(DrawnFaces.Faces(1, 4).SelectMany(face => face.Crop(new Normalisation(0, 50))).ToArray(), [4, 1, 100, 100]);
+        var before = network.Read()["stem.mean"];
+        using (network.Forward(faces, training: false))
+        {
+            Assert.Equal(before, network.Read()["stem.mean"]);
+        }
+
+        using (network.Forward(faces, training: true))
+        {
+            Assert.NotEqual(before, network.Read()["stem.mean"]);
+        }
+    }
+
+    /// <summary>Weights with nothing at its neutral value, as after training.</summary>
+    private static Weights Scrambled(int seed)
+    {
+        var random = new SplitMix(seed);
+        var weights = Weights.Random(seed);
+        foreach (var (name, _) in Weights.Layout.Where(tensor => tensor.Shape.Length != 4))
+        {
+            foreach (ref var value in weights[name].AsSpan())
+            {
+                value = (float)(name.EndsWith(".variance", StringComparison.Ordinal) || name.EndsWith(".scale", StringComparison.Ordinal)
+                    ? random.Uniform(0.5, 1.5)
+                    : 0.3 * random.Normal());
+            }
+        }
+
+        return weights;
+    }
+
+    private static ModelMetadata Metadata(double temperature) => new()
+    {
+        Format = ModelMetadata.CurrentFormat,
+        Name = "test",
+        Version = "0.0.1",
+        Input = new ModelInput(FaceCrop.Side, 120, 60, ModelMetadata.TightCrop),
+        Threshold = 0.5f,
+        Temperature = temperature,
+        Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
+        Training = new ModelTraining(1, 2, 3, DateTimeOffset.UnixEpoch, new Dictionary<string, string> { ["faces.tar"] = "ab" }),
+        Scores = new Dictionary<string, ModelScore>(),
+        Licence = "none",
+    };
+}

@@ -1,0 +1,119 @@
+namespace SmileApi.Training.Tests;
+
+public sealed class TrainerTests
+{
+    private static readonly TrainOptions Short = new() { Epochs = 2, BatchSize = 8, LearningRate = 0.02, TrainSample = 40, Seed = 5 };
+
+    [Fact]
+    public void A_run_starts_at_a_coin_toss_and_learns_drawn_smiles()
+    {
+        Needs.LibTorch();
+        var (checkpoint, _) = Train(Short with { Epochs = 10, MinScale = 0.9, MaxScale = 1.1, RollDegrees = 5 }, DrawnFaces.Data(256));
+        var start = checkpoint.History[0];
+        Assert.Null(start.Loss);
+        Assert.Equal(Math.Log(2), start.Val.LogLoss, 0.03);
+        Assert.Equal(0.5, start.Val.BalancedAccuracy, 0.05);
+        Assert.Equal(11, checkpoint.History.Count);
+        Assert.True(checkpoint.Scores["test"].BalancedAccuracy > 0.9, $"Balanced accuracy is {checkpoint.Scores["test"].BalancedAccuracy:P1}.");
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_losses_and_weights_bit_for_bit_and_another_seed_others()
+    {
+        Needs.LibTorch();
+        var (first, losses) = Train(Short, DrawnFaces.Data());
+        var (second, again) = Train(Short, DrawnFaces.Data());
+        Assert.Equal(losses, again);
+        SameWeights(first, second);
+        Assert.NotEqual(losses, Train(Short with { Seed = 6, Epochs = 1 }, DrawnFaces.Data()).Losses);
+    }
+
+    [Fact]
+    public void Forced_garbage_collections_change_no_loss()
+    {
+        Needs.LibTorch();
+        var (_, quiet) = Train(Short, DrawnFaces.Data());
+        using var enough = new CancellationTokenSource();
+        var collector = new Thread(() =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+        });
+        collector.Start();
+        try
+        {
+            var (_, stressed) = Train(Short, DrawnFaces.Data(), GC.Collect);
+            Assert.Equal(quiet, stressed);
+        }
+        finally
+        {
+            enough.Cancel();
+            collector.Join();
+        }
+    }
+
+    [Fact]
+    public void A_run_stopped_within_an_epoch_goes_on_to_the_uninterrupted_result()
+    {
+        Needs.LibTorch();
+        using var run = new TemporaryFolder();
+        var (whole, _) = Train(Short with { Epochs = 3 }, DrawnFaces.Data());
+        using var stopping = new CancellationTokenSource();
+        var stopped = new Trainer(Short with { Epochs = 3 }, DrawnFaces.Data(), checkpoint => checkpoint.Save(run.Path), progress =>
+        {
+            if (progress is { Epoch: 2, Batch: 3 })
+            {
+                stopping.Cancel();
+            }
+        }).Run(null, stopping.Token);
+        Assert.Equal(1, stopped.Epoch);
+
+        var loaded = Checkpoint.Load(run.Path);
+        var resumed = new Trainer(loaded.Options, DrawnFaces.Data(), checkpoint => checkpoint.Save(run.Path), _ => { }).Run(loaded, CancellationToken.None);
+        SameWeights(whole, resumed);
+        SameWeights(whole, Checkpoint.Load(run.Path));
+    }
+
+    [Fact]
+    public void The_rate_warms_up_and_then_falls_to_nothing()
+    {
+        var options = new TrainOptions();
+        double[] rates = [.. Enumerable.Range(0, 1000).Select(step => options.RateAt(step, 1000))];
+        Assert.InRange(rates[0], 0.0001, 0.001);
+        Assert.Equal(options.LearningRate, rates[200], 12);
+        Assert.Equal(200, Array.IndexOf(rates, rates.Max()));
+        Assert.InRange(rates[^1], 0, 1e-5);
+        Assert.All(rates[201..].Zip(rates[200..]), pair => Assert.True(pair.First < pair.Second));
+    }
+
+    [Fact]
+    public void Every_order_holds_every_face_once()
+    {
+        Assert.Equal(Enumerable.Range(0, 100), new SplitMix(1, 2).Shuffled(100).Order());
+        Assert.NotEqual(new SplitMix(1, 2).Shuffled(100), new SplitMix(1, 3).Shuffled(100));
+    }
+
+    private static (Checkpoint Checkpoint, List<double> Losses) Train(TrainOptions options, TrainingData data, Action? eachStep = null)
+    {
+        var losses = new List<double>();
+        var checkpoint = new Trainer(options, data, _ => { }, progress =>
+        {
+            losses.Add(progress.Loss);
+            eachStep?.Invoke();
+        }).Run(null, CancellationToken.None);
+        return (checkpoint, losses);
+    }
+
+    internal static void SameWeights(Checkpoint expected, Checkpoint actual)
+    {
+        Assert.Equal(expected.History.Select(record => record with { Seconds = 0 }), actual.History.Select(record => record with { Seconds = 0 }));
+        Assert.Equal(expected.Temperature, actual.Temperature);
+        foreach (var part in new Func<Checkpoint, Weights>[] { run => run.Current, run => run.Velocity, run => run.Average, run => run.Best })
+        {
+            Assert.All(Weights.Layout, tensor => Assert.Equal(part(expected)[tensor.Name], part(actual)[tensor.Name]));
+        }
+    }
+}
