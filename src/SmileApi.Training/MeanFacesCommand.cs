@@ -30,15 +30,19 @@ internal static class MeanFacesCommand
         return command;
     }
 
+    /// <summary>The mean, with the contrast of a single picture: where faces differ, averaging leaves less than half of it.</summary>
     private static byte[] Mean(float[][] crops)
     {
-        var sum = new float[FaceCrop.Length];
+        var mean = new float[FaceCrop.Length];
         foreach (var crop in crops)
         {
-            TensorPrimitives.Add(sum, crop, sum);
+            TensorPrimitives.Add(mean, crop, mean);
         }
 
-        return [.. sum.Select(level => (byte)Math.Clamp(Math.Round(level / crops.Length), 0, 255))];
+        TensorPrimitives.Divide(mean, crops.Length, mean);
+        var contrast = crops.Average(crop => TensorPrimitives.StdDev(crop)) / TensorPrimitives.StdDev(mean);
+        var middle = mean.Average();
+        return [.. mean.Select(level => (byte)Math.Clamp(Math.Round(middle + (level - middle) * contrast), 0, 255))];
     }
 }
 
