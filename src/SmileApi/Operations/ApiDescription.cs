@@ -36,7 +36,7 @@ internal static class ApiDescription
             page.DefaultModelsExpandDepth(0);
             page.DocExpansion(DocExpansion.Full);
         });
-        app.MapGet("/", () => Results.Redirect("/swagger")).ExcludeFromDescription();
+        app.MapGet("/", () => Results.Redirect("swagger")).ExcludeFromDescription();
     }
 }
 

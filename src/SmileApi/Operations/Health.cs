@@ -9,7 +9,10 @@ namespace SmileApi.Operations;
 internal static class Health
 {
     public static void AddHealth(this WebApplicationBuilder builder) =>
-        builder.Services.AddSingleton<PipelineCheck>().AddHealthChecks().AddCheck<PipelineCheck>("pipeline");
+        builder.Services
+            .AddSingleton<PipelineCheck>()
+            .AddHostedService(services => services.GetRequiredService<PipelineCheck>())
+            .AddHealthChecks().AddCheck<PipelineCheck>("pipeline");
 
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
@@ -25,8 +28,11 @@ internal static class Health
     private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(2);
 }
 
-/// <summary>Sends a drawn picture the way of all pictures. An answer holds for a second, so that probes cannot become a load.</summary>
-internal sealed class PipelineCheck(Classifier classifier, TimeProvider time) : IHealthCheck, IDisposable
+/// <summary>
+/// Sends a drawn picture the way of all pictures; once before the service listens, so that its first caller does not wait for
+/// code to be compiled. An answer holds for a second, so that probes cannot become a load.
+/// </summary>
+internal sealed class PipelineCheck(Classifier classifier, TimeProvider time) : IHealthCheck, IHostedService, IDisposable
 {
     private static readonly TimeSpan s_validity = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
@@ -35,6 +41,10 @@ internal sealed class PipelineCheck(Classifier classifier, TimeProvider time) : 
     private readonly SemaphoreSlim _oneAtATime = new(1);
     private HealthCheckResult _last;
     private long _lastAt;
+
+    public Task StartAsync(CancellationToken startAborted) => ProbeAsync();
+
+    public Task StopAsync(CancellationToken hurry) => Task.CompletedTask;
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken)
     {

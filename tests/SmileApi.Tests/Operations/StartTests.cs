@@ -131,13 +131,4 @@ public sealed class StartTests
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
         Assert.All(hints, hint => Assert.Contains(hint, output, StringComparison.Ordinal));
     }
-
-    private sealed class TemporaryFile : IDisposable
-    {
-        public TemporaryFile(ReadOnlySpan<byte> content) => File.WriteAllBytes(Path, content);
-
-        public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"smile-test-{Guid.NewGuid():N}.onnx");
-
-        public void Dispose() => File.Delete(Path);
-    }
 }
