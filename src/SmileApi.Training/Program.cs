@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using SmileApi.Training;
 using Spectre.Console;
 
@@ -21,7 +22,10 @@ try
 {
     // Training stops itself, between two steps; the library would end the process while a step runs.
     var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-    return root.Parse(args).Invoke(invocation);
+    var parsed = root.Parse(args);
+    return parsed.Action is ParseErrorAction
+        ? throw new CommandException($"{string.Join(' ', parsed.Errors.Select(error => error.Message.ReplaceLineEndings(" ").Trim()))} Help: smile --help")
+        : parsed.Invoke(invocation);
 }
 catch (CommandException mistake)
 {

@@ -24,25 +24,6 @@ internal static class TrainCommand
         var epochs = new Option<int?>("--epochs") { Description = $"Passes over the training pictures. [default: {defaults.Epochs}]" };
         var batch = new Option<int?>("--batch") { Description = $"Faces a step. [default: {defaults.BatchSize}]" };
         var rate = new Option<double?>("--rate") { Description = $"Largest learning rate. [default: {defaults.LearningRate}]" };
-        foreach (var (option, least) in new (Option<int?>, int)[] { (epochs, 1), (batch, 2) })
-        {
-            option.Validators.Add(result =>
-            {
-                if (result.GetValueOrDefault<int?>() < least)
-                {
-                    result.AddError($"{option.Name} must be at least {least}.");
-                }
-            });
-        }
-
-        rate.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<double?>() is { } value and not (> 0 and < 100))
-            {
-                result.AddError($"--rate must be above 0, not {value}.");
-            }
-        });
-
         var command = new Command("train", "Train a network from random weights on labelled faces.") { data, target, run, resume, seed, epochs, batch, rate };
         command.SetAction(parsed =>
         {
@@ -59,7 +40,13 @@ internal static class TrainCommand
                 throw new CommandException($"A resumed run keeps its own options; leave out {string.Join(", ", asked.Select(option => option.Name))}.");
             }
 
-            return Run(options, parsed.GetValue(data), parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!);
+            return options switch
+            {
+                { Epochs: < 1 } => throw new CommandException("--epochs must be at least 1."),
+                { BatchSize: < 2 } => throw new CommandException("--batch must be at least 2."),
+                { LearningRate: not (> 0 and < 100) } => throw new CommandException("--rate must be above 0 and below 100."),
+                _ => Run(options, parsed.GetValue(data), parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!),
+            };
         });
         return command;
     }
