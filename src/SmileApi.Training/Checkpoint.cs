@@ -30,6 +30,9 @@ internal sealed record Checkpoint
     /// <summary>SHA-256 of each data file by name.</summary>
     public required IReadOnlyDictionary<string, string> Data { get; init; }
 
+    /// <summary>What the weights may be used for, in a sentence.</summary>
+    public required string Licence { get; init; }
+
     /// <summary>Training pictures.</summary>
     public required int Pictures { get; init; }
 

@@ -7,7 +7,7 @@ internal static class CommonOptions
 {
     public static Option<string?> Data() => new("--data")
     {
-        Description = $"Folder that holds {Lfw160.ArchiveName}. [default: SMILE_DATA, else ../shared/data]",
+        Description = $"Folder with two sub-folders of pictures, one called 'smile', each picture a face that fills it; or with {Lfw160.ArchiveName}. [default: SMILE_DATA, else ../shared/data]",
         HelpName = "DIR",
     };
 

@@ -20,7 +20,7 @@ internal static class EvaluateCommand
         var split = new Option<string>("--split") { Description = "Whose faces.", DefaultValueFactory = _ => "test" };
         split.AcceptOnlyFromAmong("train", "val", "test");
         var json = CommonOptions.Json();
-        var command = new Command("evaluate", "Score a model on the faces of a split whose label is agreed, cropped to the labelled square.") { file, data, split, json };
+        var command = new Command("evaluate", "Score a model on the labelled faces of a split.") { file, data, split, json };
         command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(data), parsed.GetValue(split)!, parsed.GetValue(json)));
         return command;
     }
@@ -43,7 +43,7 @@ internal static class EvaluateCommand
     private static void Run(string file, string? folder, string split, bool json)
     {
         using var model = PredictCommand.Load(file);
-        var faces = Lfw160.Open(folder).AgreedFaces(split, perClass: 1);
+        var faces = FaceData.Open(folder).Faces(split, perClass: 1);
         var probabilities = Judge(model, faces);
         bool[] smiles = [.. faces.Select(face => face.IsSmile)];
         var score = Metrics.Score(probabilities, smiles, model.Metadata.Threshold);
@@ -55,7 +55,7 @@ internal static class EvaluateCommand
             return;
         }
 
-        Console.WriteLine($"{model.Metadata.Name} {model.Metadata.Version} ({model.Sha256[..12]}) on {faces.Count} faces of '{split}', agreed labels, labelled crop");
+        Console.WriteLine($"{model.Metadata.Name} {model.Metadata.Version} ({model.Sha256[..12]}) on {faces.Count} faces of '{split}'");
         var scores = new Table { Border = TableBorder.Rounded }.AddColumn("score").AddColumn(new TableColumn("value").RightAligned()).AddColumn("95 % interval");
         scores.AddRow("accuracy", Percent(score.Accuracy), $"{Percent(interval.Low)} .. {Percent(interval.High)}");
         scores.AddRow("balanced accuracy", Percent(score.BalancedAccuracy));

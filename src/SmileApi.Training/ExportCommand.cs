@@ -7,9 +7,6 @@ namespace SmileApi.Training;
 /// <summary><c>smile export</c>: from the best weights of a run to ONNX, its history and plots. Needs no libtorch.</summary>
 internal static class ExportCommand
 {
-    private const string Licence =
-        "The weights were trained on pictures that allow research use only; for commercial use retrain on pictures of your own, by one command: smile train.";
-
     public static Command Make()
     {
         var run = CommonOptions.Run();
@@ -65,6 +62,6 @@ internal static class ExportCommand
         Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
         Training = new ModelTraining(checkpoint.Options.Seed, checkpoint.Epoch, checkpoint.Pictures, checkpoint.Finished, checkpoint.Data),
         Scores = checkpoint.Scores,
-        Licence = Licence,
+        Licence = checkpoint.Licence,
     };
 }

@@ -33,7 +33,7 @@ internal sealed record Face(GreyImage Image, FaceSquare Square, float Target)
 }
 
 /// <summary>Reads <c>lfw160.tar</c>: press photographs of faces with <c>labels.csv</c>.</summary>
-internal sealed class Lfw160
+internal sealed class Lfw160 : IFaceData
 {
     public const string ArchiveName = "lfw160.tar";
 
@@ -55,12 +55,7 @@ internal sealed class Lfw160
     /// <exception cref="CommandException">There is no such archive, or it is another one.</exception>
     public static Lfw160 Open(string? folder)
     {
-        folder ??= Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 } named ? named : Path.Combine("..", "shared", "data");
-        if (!Directory.Exists(folder))
-        {
-            throw new CommandException($"There is no data folder {folder}; name the one that holds {ArchiveName} by --data or SMILE_DATA.");
-        }
-
+        folder = FaceData.Existing(folder);
         var archive = Path.Combine(folder, ArchiveName);
         if (!File.Exists(archive))
         {
@@ -90,9 +85,12 @@ internal sealed class Lfw160
         LabelRow? Find(string entry) => _rows.GetValueOrDefault(entry[(entry.LastIndexOf('/') + 1)..]);
     }
 
-    /// <summary>The decoded faces of one split on whose label both labellings agree, in the archive's order.</summary>
+    public string Licence =>
+        "The weights were trained on pictures that allow research use only; for commercial use retrain on pictures of your own, by one command: smile train.";
+
+    /// <summary>The faces on whose label both labellings agree, cropped as labelled.</summary>
     /// <exception cref="CommandException">A picture cannot be read, or there are fewer than <paramref name="perClass"/> of a class.</exception>
-    public IReadOnlyList<Face> AgreedFaces(string split, int perClass)
+    public IReadOnlyList<Face> Faces(string split, int perClass)
     {
         var faces = new List<Face>();
         foreach (var (row, bytes) in Files(row => row.Split == split && row.IsAgreed))
@@ -101,11 +99,7 @@ internal sealed class Lfw160
             faces.Add(new Face(image, row.Square.Scaled(image.Width), row.Label == "smile" ? 1 : 0));
         }
 
-        var smiles = faces.Count(face => face.IsSmile);
-        return Math.Min(smiles, faces.Count - smiles) >= perClass
-            ? faces
-            : throw new CommandException(
-                $"{_archive} has {smiles} smile and {faces.Count - smiles} nonsmile pictures in its split '{split}'; at least {perClass} of each are needed.");
+        return FaceData.RequireBoth(faces, perClass, _archive, split);
     }
 
     /// <summary>Decodes a picture as the server does where it has no libturbojpeg.</summary>

@@ -18,7 +18,7 @@ internal static class MeanFacesCommand
         var command = new Command("mean-faces", "Write the mean smiling and the mean not-smiling face of the training pictures.") { data, target };
         command.SetAction(parsed =>
         {
-            var faces = Lfw160.Open(parsed.GetValue(data)).AgreedFaces("train", LeastPerClass);
+            var faces = Lfw160.Open(parsed.GetValue(data)).Faces("train", LeastPerClass);
             foreach (var (name, smile) in new[] { ("mean-smile.png", true), ("mean-neutral.png", false) })
             {
                 var crops = faces.Where(face => face.IsSmile == smile).Select(face => face.Crop(new Normalisation(0, 1))).ToArray();

@@ -62,9 +62,9 @@ internal static class TrainCommand
 
         AtomicFile.RequireWritable(Path.Combine(run, Checkpoint.FileName));
         AtomicFile.RequireWritable(target);
-        var archive = Lfw160.Open(folder);
+        var source = FaceData.Open(folder);
         var data = new TrainingData(
-            archive.AgreedFaces("train", LeastPerClass), archive.AgreedFaces("val", LeastPerClass), () => archive.AgreedFaces("test", LeastPerClass), archive.Hashes());
+            source.Faces("train", LeastPerClass), source.Faces("val", LeastPerClass), () => source.Faces("test", perClass: 1), source.Hashes(), source.Licence);
         if (earlier is not null && !earlier.Data.ToHashSet().SetEquals(data.Hashes))
         {
             throw new CommandException($"The run in {run} was trained on other data than these; a resumed run would not be the same run.");

@@ -13,8 +13,9 @@ namespace SmileApi.Training;
 /// <param name="Val">To choose the epoch and the temperature by.</param>
 /// <param name="ReadTest">Reads the faces for the report; called once, when all is chosen.</param>
 /// <param name="Hashes">SHA-256 of each data file by name.</param>
+/// <param name="Licence">What the trained weights may be used for, in a sentence.</param>
 internal sealed record TrainingData(
-    IReadOnlyList<Face> Train, IReadOnlyList<Face> Val, Func<IReadOnlyList<Face>> ReadTest, IReadOnlyDictionary<string, string> Hashes);
+    IReadOnlyList<Face> Train, IReadOnlyList<Face> Val, Func<IReadOnlyList<Face>> ReadTest, IReadOnlyDictionary<string, string> Hashes, string Licence);
 
 /// <summary>Where a run is.</summary>
 /// <param name="Loss">Mean over the epoch so far, in nats.</param>
@@ -108,6 +109,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
         {
             Options = options,
             Data = data.Hashes,
+            Licence = data.Licence,
             Pictures = data.Train.Count,
             Mean = normalisation.Mean,
             Deviation = normalisation.Deviation,

@@ -129,6 +129,56 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public void Pictures_of_ones_own_in_two_folders_are_evaluated_and_unreadable_ones_named_and_counted()
+    {
+        WriteModel("model.onnx");
+        var count = DrawnFaces.WriteFolders(_folder["faces"], 300);
+        File.WriteAllText(_folder["faces/smile/notes.txt"], "no picture");
+        File.WriteAllText(_folder["faces/smile/.hidden"], "no picture, and nobody's business");
+
+        var (all, left) = (0, new List<string>());
+        foreach (var split in new[] { "train", "val", "test" })
+        {
+            var (code, output, errors) = Smile("evaluate", "model.onnx", "--data", "faces", "--split", split, "--json");
+            Assert.Equal(0, code);
+            all += JsonDocument.Parse(output).RootElement.GetProperty("score").GetProperty("count").GetInt32();
+            left.AddRange(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+
+        Assert.Equal(count, all);
+        Assert.Collection(
+            left,
+            line => Assert.Matches("left out: faces/smile/notes.txt: .* not a JPEG, PNG or WebP", line),
+            line => Assert.Matches("^1 of [0-9]+ files of the split '(train|val|test)' were left out.", line));
+    }
+
+    [Fact]
+    public void A_folder_without_the_two_classes_is_refused()
+    {
+        Directory.CreateDirectory(_folder["faces/happy"]);
+        Directory.CreateDirectory(_folder["faces/sad"]);
+        WriteModel("model.onnx");
+        Fails("nor two sub-folders of pictures, one of them called 'smile'; it has happy, sad.", "evaluate", "model.onnx", "--data", "faces");
+        Fails("it has no sub-folder.", "evaluate", "model.onnx", "--data", "faces/sad");
+        Fails("There is no data folder nowhere", "evaluate", "model.onnx", "--data", "nowhere");
+    }
+
+    [Fact]
+    public void Pictures_of_ones_own_in_two_folders_train_a_model_that_says_whose_they_are()
+    {
+        Needs.LibTorch();
+        DrawnFaces.WriteFolders(_folder["faces"], 400);
+
+        var (code, _, errors) = Smile("train", "--data", "faces", "--epochs", "1", "--batch", "16", "--out", "models/own.onnx");
+
+        Assert.True(code == 0, errors);
+        using var model = PredictCommand.Load(_folder["models/own.onnx"]);
+        Assert.Contains("owners of those pictures", model.Metadata.Licence, StringComparison.Ordinal);
+        Assert.Equal(64, model.Metadata.Training.Data["faces"].Length);
+        Assert.InRange(model.Metadata.Training.Pictures, 240, 320);
+    }
+
+    [Fact]
     public void A_run_killed_outright_and_resumed_ends_like_one_left_alone()
     {
         Needs.LibTorch();
@@ -208,6 +258,7 @@ public sealed class CommandLineTests : IDisposable
         {
             Options = new TrainOptions(),
             Data = new Dictionary<string, string>(),
+            Licence = "For anything.",
             Pictures = 0,
             Mean = 128,
             Deviation = 60,

@@ -10,7 +10,7 @@ internal static class DrawnFaces
     private const int Side = 120;
     private static readonly FaceSquare Square = new(0.1f, 0.1f, 0.8f);
 
-    public static TrainingData Data(int train = 128) => new(Faces(1, train), Faces(2, 40), () => Faces(3, 40), new Dictionary<string, string> { ["drawn"] = "00" });
+    public static TrainingData Data(int train = 128) => new(Faces(1, train), Faces(2, 40), () => Faces(3, 40), new Dictionary<string, string> { ["drawn"] = "00" }, "Drawn by formula: for anything.");
 
     public static Face[] Faces(int seed, int count) => [.. Enumerable.Range(0, count).Select(i =>
     {
@@ -40,6 +40,20 @@ internal static class DrawnFaces
         return folder;
 
         void Add(string name, byte[] bytes) => archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
+    }
+
+    /// <summary>Writes the faces as picture files in the sub-folders <c>smile</c> and <c>other</c>.</summary>
+    /// <returns>How many.</returns>
+    public static int WriteFolders(string folder, int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var picture = Draw(4, i);
+            var path = Directory.CreateDirectory(Path.Combine(folder, i % 2 == 1 ? "smile" : "other")).FullName;
+            File.WriteAllBytes(Path.Combine(path, $"{picture.Name}.png"), GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
+        }
+
+        return count;
     }
 
     private static GoldenPicture Draw(int seed, int index)

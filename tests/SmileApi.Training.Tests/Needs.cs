@@ -11,9 +11,9 @@ internal static class Needs
     /// <returns>The folder of the real faces.</returns>
     public static string RealFaces()
     {
-        var folder = Environment.GetEnvironmentVariable("SMILE_DATA");
-        Assert.SkipUnless(File.Exists(Path.Combine(folder ?? "", Lfw160.ArchiveName)), $"SMILE_DATA names no folder with {Lfw160.ArchiveName}.");
-        return folder!;
+        var folder = Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 } named ? named : Committed("..", "shared", "data");
+        Assert.SkipUnless(File.Exists(Path.Combine(folder, Lfw160.ArchiveName)), $"no {Lfw160.ArchiveName}: set SMILE_DATA to the folder that holds it");
+        return folder;
     }
 
     /// <returns>A file of this repository, looked for from the tests upwards.</returns>

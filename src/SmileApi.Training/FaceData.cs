@@ -1,0 +1,47 @@
+namespace SmileApi.Training;
+
+/// <summary>Labelled faces in three splits: <c>train</c>, <c>val</c> and <c>test</c>.</summary>
+internal interface IFaceData
+{
+    /// <summary>What a model trained on these pictures may be used for, in a sentence.</summary>
+    string Licence { get; }
+
+    /// <summary>The decoded faces of one split, always in the same order.</summary>
+    /// <exception cref="CommandException">There are fewer than <paramref name="perClass"/> of a class.</exception>
+    IReadOnlyList<Face> Faces(string split, int perClass);
+
+    /// <summary>SHA-256 of the data by name, lower-case hexadecimal.</summary>
+    IReadOnlyDictionary<string, string> Hashes();
+}
+
+/// <summary>Finds out what kind of data a folder holds.</summary>
+internal static class FaceData
+{
+    /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
+    /// <exception cref="CommandException">It holds nothing to learn from.</exception>
+    public static IFaceData Open(string? folder)
+    {
+        folder = Existing(folder);
+        return File.Exists(Path.Combine(folder, Lfw160.ArchiveName)) ? Lfw160.Open(folder) : ClassFolders.Open(folder);
+    }
+
+    /// <returns>The folder that is meant.</returns>
+    /// <exception cref="CommandException">There is no such folder.</exception>
+    public static string Existing(string? folder)
+    {
+        folder ??= Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 } named ? named : Path.Combine("..", "shared", "data");
+        return Directory.Exists(folder)
+            ? folder
+            : throw new CommandException($"There is no data folder {folder}; name the one that holds the pictures by --data or SMILE_DATA.");
+    }
+
+    /// <summary>Refuses what is too little to learn from or to measure by.</summary>
+    public static IReadOnlyList<Face> RequireBoth(IReadOnlyList<Face> faces, int perClass, string source, string split)
+    {
+        var smiles = faces.Count(face => face.IsSmile);
+        return Math.Min(smiles, faces.Count - smiles) >= perClass
+            ? faces
+            : throw new CommandException(
+                $"{source} has {smiles} smile and {faces.Count - smiles} nonsmile pictures in its split '{split}'; at least {perClass} of each are needed.");
+    }
+}
