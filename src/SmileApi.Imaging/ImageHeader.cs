@@ -85,6 +85,7 @@ public readonly record struct ImageHeader(
             : start.StartsWith("BM"u8) ? "a BMP"
             : start.StartsWith("II*\0"u8) || start.StartsWith("MM\0*"u8) ? "a TIFF"
             : start.StartsWith("%PDF"u8) ? "a PDF"
+            : start.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]) ? "gzip; send the picture uncompressed"
             : start.StartsWith("PK"u8) ? "a ZIP archive or an office document"
             : start.Length > 12 && start[4..].StartsWith("ftyphe"u8) || start.Length > 12 && start[4..].StartsWith("ftypmif"u8) ? "an HEIC photograph"
             : start.Length > 12 && start[4..].StartsWith("ftypavif"u8) ? "an AVIF picture"

@@ -11,9 +11,19 @@ internal sealed record ClassifyQuery(float? Threshold, int Limit)
 {
     private const int DefaultLimit = 100;
 
+    private static readonly string[] s_known = ["faces", "threshold", "limit", "minFace"];
+
     public static bool TryRead(IQueryCollection query, [NotNullWhen(true)] out ClassifyQuery? options, [NotNullWhen(false)] out Problem? problem)
     {
         options = null;
+        if (query.Keys.FirstOrDefault(name => !Array.Exists(s_known, known => known.Equals(name, StringComparison.OrdinalIgnoreCase))) is { } unknown)
+        {
+            // A misspelt option that is passed over would be worse than one that is refused.
+            problem = new Problem(
+                ProblemKind.InvalidParameter, $"There is no query parameter '{Shortened(unknown)}'; there are {string.Join(", ", s_known)}.");
+            return false;
+        }
+
         if (!TryNumber(query, "threshold", 0f, 1f, out var threshold, out problem)
             || !TryNumber(query, "limit", 1, 1000, out var limit, out problem)
             || !TryNumber(query, "minFace", 1, 65535, out _, out problem)

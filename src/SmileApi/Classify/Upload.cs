@@ -121,6 +121,9 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
     private (Upload?, Problem?) DecodeJson(ReadOnlySpan<byte> json)
     {
+        // Some editors and Windows tools put a byte order mark in front.
+        json = json.StartsWith("\uFEFF"u8) ? json[3..] : json;
+
         // Never longer than the document; the last of several wins, as with most JSON readers.
         var rented = ArrayPool<byte>.Shared.Rent(Math.Max(1, json.Length));
         var length = -1;

@@ -8,7 +8,7 @@ using SmileApi.Classify;
 
 namespace SmileApi.Operations;
 
-/// <summary>Answers with a problem document; after a refused upload, takes in what its sender still sends.</summary>
+/// <summary>Answers with a problem document.</summary>
 internal sealed class ProblemResult(Problem problem) : IResult
 {
     public Task ExecuteAsync(HttpContext httpContext) => Problems.WriteAsync(httpContext, problem);
@@ -17,8 +17,6 @@ internal sealed class ProblemResult(Problem problem) : IResult
 /// <summary>Every error of the service, the framework's own included, leaves as an RFC 9457 problem document through here.</summary>
 internal static class Problems
 {
-    private static readonly TimeSpan s_drainTime = TimeSpan.FromSeconds(5);
-
     public static void UseProblems(this WebApplication app)
     {
         app.Use((context, next) =>
@@ -38,7 +36,7 @@ internal static class Problems
 
     public static async Task WriteAsync(HttpContext context, Problem problem)
     {
-        var (request, response) = (context.Request, context.Response);
+        var response = context.Response;
         context.RequestServices.GetRequiredService<SmileMetrics>().Rejected(problem.Kind);
         SetOutcome(context, problem.Kind.Name);
 
@@ -48,9 +46,10 @@ internal static class Problems
             response.Headers.RetryAfter = Math.Clamp(Math.Ceiling(retryAfter.TotalSeconds), 1, 60).ToString(CultureInfo.InvariantCulture);
         }
 
-        var unreadBody = problem.Kind == ProblemKind.UploadTooLarge;
-        if (unreadBody)
+        if (problem.Kind == ProblemKind.UploadTooLarge)
         {
+            // What is still on its way is not worth a connection. Kestrel sends the answer first and then takes in the rest
+            // for up to five seconds; to hang up on a sender at once would reset the connection and lose the answer.
             response.Headers.Connection = "close";
         }
 
@@ -58,33 +57,11 @@ internal static class Problems
 
         // Not cancelled with the request: writing to a client that has hung up does nothing, where cancelling would throw.
         await response.WriteAsJsonAsync(document, WireJson.Default.ProblemDocument, "application/problem+json", CancellationToken.None);
-
-        // Closing on a client that is still sending resets the connection, and the answer may be lost on its way. One that
-        // waits for "100 Continue" is not sending.
-        if (unreadBody && request.Headers.Expect.Count == 0)
-        {
-            await response.CompleteAsync();
-            await DrainAsync(request.Body, context.RequestAborted);
-        }
     }
 
     /// <summary>The last word of the request's line in the log.</summary>
     private static void SetOutcome(HttpContext context, string outcome) =>
         context.RequestServices.GetRequiredService<IDiagnosticContext>().Set("Outcome", outcome);
-
-    private static async Task DrainAsync(Stream body, CancellationToken aborted)
-    {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(aborted);
-        end.CancelAfter(s_drainTime);
-        try
-        {
-            await body.CopyToAsync(Stream.Null, end.Token);
-        }
-        catch (Exception e) when (e is OperationCanceledException or IOException)
-        {
-            // The sender is slow, endless or gone; it has had its time.
-        }
-    }
 
     private static Problem ProblemOf(Exception exception) => exception switch
     {

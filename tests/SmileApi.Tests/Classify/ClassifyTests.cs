@@ -60,6 +60,11 @@ public sealed class ClassifyTests(SmileApp app)
         using var dataUrl = JsonContent.Create(new { image = $"data:image/png;base64,{Convert.ToBase64String(s_smile)}" });
         Assert.Equal(raw, await ProbabilityAsync(dataUrl));
 
+        // Windows tools put a byte order mark in front.
+        using var marked = new ByteArrayContent([0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes($$"""{"image":"{{Convert.ToBase64String(s_smile)}}"}""")]);
+        marked.Headers.ContentType = new("application/json");
+        Assert.Equal(raw, await ProbabilityAsync(marked));
+
         // PHP escapes slashes and MIME encoders break lines; both are still the same base64.
         var lines = string.Join("\\r\\n", Convert.ToBase64String(s_smile).Chunk(76).Select(line => new string(line))).Replace("/", "\\/", StringComparison.Ordinal);
         using var escaped = new StringContent($$"""{"image":"{{lines}}"}""", Encoding.UTF8, "application/json");
@@ -131,6 +136,7 @@ public sealed class ClassifyTests(SmileApp app)
     [InlineData("?limit=ten", "limit")]
     [InlineData("?minFace=0", "minFace")]
     [InlineData("?faces=all", "faces")]
+    [InlineData("?treshold=0.5", "treshold")]
     public async Task A_wrong_parameter_is_named(string query, string name)
     {
         using var response = await app.PostAsync(s_smile, query);

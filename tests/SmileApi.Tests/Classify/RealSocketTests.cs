@@ -21,7 +21,7 @@ public sealed class RealSocketTests(SmileApp app)
             }
         }
 
-        var answer = await ReadToEndAsync(socket);
+        var answer = await ReadAnswerAsync(socket);
 
         Assert.StartsWith("HTTP/1.1 413", answer, StringComparison.Ordinal);
         Assert.Contains("urn:smileapi:problem:upload-too-large", answer, StringComparison.Ordinal);
@@ -35,17 +35,16 @@ public sealed class RealSocketTests(SmileApp app)
         await socket.SendAsync(Encoding.ASCII.GetBytes(
             $"POST /classify HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: {40 << 20}\r\n\r\n"));
 
-        // The last chunk says that the answer is whole; nobody has to wait for the end of the connection.
-        var answer = "";
-        var buffer = new byte[4096];
-        while (!answer.EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal))
-        {
-            var read = await socket.ReceiveAsync(buffer);
-            Assert.NotEqual(0, read);
-            answer += Encoding.UTF8.GetString(buffer, 0, read);
-        }
+        Assert.StartsWith("HTTP/1.1 413", await ReadAnswerAsync(socket), StringComparison.Ordinal);
+    }
 
-        Assert.StartsWith("HTTP/1.1 413", answer, StringComparison.Ordinal);
+    [Fact]
+    public async Task A_sender_of_more_than_ever_arrives_reads_its_413()
+    {
+        using var socket = await ConnectAsync();
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: {long.MaxValue}\r\n\r\n"));
+
+        Assert.StartsWith("HTTP/1.1 413", await ReadAnswerAsync(socket), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,6 +94,21 @@ public sealed class RealSocketTests(SmileApp app)
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, app.Http.BaseAddress!.Port));
         return socket;
+    }
+
+    /// <summary>Reads one answer. Its last chunk says that it is whole; nobody has to wait for the end of the connection.</summary>
+    private static async Task<string> ReadAnswerAsync(Socket socket)
+    {
+        var answer = "";
+        var buffer = new byte[4096];
+        while (!answer.EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal))
+        {
+            var read = await socket.ReceiveAsync(buffer);
+            Assert.NotEqual(0, read);
+            answer += Encoding.UTF8.GetString(buffer, 0, read);
+        }
+
+        return answer;
     }
 
     private static async Task<string> ReadToEndAsync(Socket socket)
