@@ -93,7 +93,7 @@ internal sealed class Augmentation(TrainOptions options, Normalisation normalisa
     }
 
     /// <summary>Gaussian blur along rows and columns, its deviation in pixels of the crop.</summary>
-    private static void Blur(Span<float> crop, double deviation)
+    internal static void Blur(Span<float> crop, double deviation)
     {
         var radius = (int)Math.Ceiling(2.5 * deviation);
         Span<float> kernel = stackalloc float[2 * radius + 1];

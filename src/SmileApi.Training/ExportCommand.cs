@@ -47,7 +47,7 @@ internal static class ExportCommand
             epochs = checkpoint.History,
         };
         AtomicFile.Write(Path.Combine(folder, "history.json"), JsonSerializer.SerializeToUtf8Bytes(history, JsonOutput.Indented));
-        Plots.Write(checkpoint, folder);
+        Plots.Learning(checkpoint, folder);
     }
 
     /// <summary>What the model says of itself.</summary>

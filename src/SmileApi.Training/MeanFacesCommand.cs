@@ -52,13 +52,21 @@ internal static class GreyPng
     /// <param name="pixels">Grey levels, row-major, shape <c>[height, width]</c>.</param>
     public static byte[] Encode(ReadOnlySpan<byte> pixels, int width, int height)
     {
-        using var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Gray8, SKAlphaType.Opaque));
+        using var bitmap = Bitmap(pixels, width, height);
+        using var png = bitmap.Encode(SKEncodedImageFormat.Png, quality: 100);
+        return png.ToArray();
+    }
+
+    /// <param name="pixels">Grey levels, row-major, shape <c>[height, width]</c>.</param>
+    /// <returns>The caller's to dispose.</returns>
+    public static SKBitmap Bitmap(ReadOnlySpan<byte> pixels, int width, int height)
+    {
+        var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Gray8, SKAlphaType.Opaque));
         for (var y = 0; y < height; y++)
         {
             pixels.Slice(y * width, width).CopyTo(bitmap.GetPixelSpan()[(y * bitmap.RowBytes)..]);
         }
 
-        using var png = bitmap.Encode(SKEncodedImageFormat.Png, quality: 100);
-        return png.ToArray();
+        return bitmap;
     }
 }

@@ -19,6 +19,9 @@ internal sealed record Interval(double Low, double High)
     }
 }
 
+/// <summary>Faces of similar probability: what was claimed of them and what was true.</summary>
+internal sealed record ReliabilityBin(int Count, double MeanProbability, double ShareOfSmiles);
+
 /// <summary>Scores of probabilities against labels.</summary>
 internal static class Metrics
 {
@@ -72,6 +75,38 @@ internal static class Metrics
     /// <summary>Mean binary cross-entropy in nats; no single face costs more than 16 (probabilities end at 1e-7).</summary>
     public static double LogLoss(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
         -smiles.Index().Average(label => Math.Log(Math.Max(1e-7, label.Item ? probabilities[label.Index] : 1 - probabilities[label.Index])));
+
+    /// <summary>Sorts faces into ten bins of equal width by their probability; empty bins are left out.</summary>
+    public static IReadOnlyList<ReliabilityBin> Reliability(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
+    [
+        .. probabilities.Zip(smiles, (probability, smile) => (Probability: probability, IsSmile: smile))
+            .GroupBy(face => Math.Min(9, (int)(face.Probability * 10)))
+            .OrderBy(bin => bin.Key)
+            .Select(bin => new ReliabilityBin(bin.Count(), bin.Average(face => face.Probability), bin.Average(face => face.IsSmile ? 1.0 : 0))),
+    ];
+
+    /// <summary>
+    /// Expected calibration error (Naeini et al. 2015) over ten bins of equal width: how far the mean probability of a smile
+    /// and the share of smiles are apart, each bin weighted by its faces; 0..1.
+    /// </summary>
+    public static double CalibrationError(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
+        Reliability(probabilities, smiles).Sum(bin => bin.Count * Math.Abs(bin.MeanProbability - bin.ShareOfSmiles)) / probabilities.Count;
+
+    /// <summary>The receiver operating characteristic from (0, 0) to (1, 1), a point for each different score.</summary>
+    public static IReadOnlyList<(double FalsePositives, double TruePositives)> RocCurve(IReadOnlyList<double> scores, IReadOnlyList<bool> smiles)
+    {
+        double positives = smiles.Count(smile => smile), negatives = smiles.Count - positives;
+        var (found, wrong) = (0, 0);
+        List<(double, double)> curve = [(0, 0)];
+        foreach (var tied in Enumerable.Range(0, scores.Count).GroupBy(i => scores[i]).OrderByDescending(group => group.Key))
+        {
+            found += tied.Count(i => smiles[i]);
+            wrong += tied.Count(i => !smiles[i]);
+            curve.Add((wrong / negatives, found / positives));
+        }
+
+        return curve;
+    }
 
     /// <summary>Probability of a logit after calibration.</summary>
     public static double Sigmoid(double logit, double temperature = 1) => 1 / (1 + Math.Exp(-logit / temperature));

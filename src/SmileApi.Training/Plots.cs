@@ -2,69 +2,120 @@ using ScottPlot;
 
 namespace SmileApi.Training;
 
-/// <summary>Draws how a run went.</summary>
+/// <summary>Draws how a run went and what a model is worth.</summary>
 internal static class Plots
 {
     private const string Font = "smile";
 
     /// <summary>Writes <c>loss.png</c> and <c>accuracy.png</c>; says so in one line where the system has no font to write with.</summary>
-    public static void Write(Checkpoint checkpoint, string folder)
+    public static void Learning(Checkpoint checkpoint, string folder)
     {
-        if (!AddFont())
+        if (!TryAddFont("smile export"))
         {
-            Console.Error.WriteLine("No plots: this system has no DejaVu Sans or Arial to label them with (Debian and Ubuntu: apt install fonts-dejavu-core; then smile export).");
             return;
         }
 
         var history = checkpoint.History;
         double[] epochs = [.. history.Select(record => (double)record.Epoch)];
-        Save(Path.Combine(folder, "loss.png"), "Loss while learning", "binary cross-entropy, nats", Alignment.UpperRight, plot =>
+        const string EpochAxis = "epoch (0: random weights, before the first step)";
+        Save(Path.Combine(folder, "loss.png"), "Loss while learning", EpochAxis, "binary cross-entropy, nats", Alignment.UpperRight, plot =>
         {
             Line(plot, [.. epochs.Skip(1)], [.. history.Skip(1).Select(record => record.Loss!.Value)], "training crops, augmented");
             Line(plot, epochs, [.. history.Select(record => record.Train.LogLoss)], "training faces, as served");
             Line(plot, epochs, [.. history.Select(record => record.Val.LogLoss)], "validation faces");
-            CoinToss(plot, Math.Log(2));
-            plot.Axes.SetLimitsY(0, 0.8);
+            Level(plot, Math.Log(2), "a coin toss");
+            plot.Axes.SetLimits(0, Math.Max(1, epochs[^1]), 0, 0.8);
+            plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { IntegerTicksOnly = true };
         });
-        Save(Path.Combine(folder, "accuracy.png"), "Accuracy while learning", "share judged right", Alignment.LowerRight, plot =>
+        Save(Path.Combine(folder, "accuracy.png"), "Accuracy while learning", EpochAxis, "share judged right", Alignment.LowerRight, plot =>
         {
             Line(plot, epochs, [.. history.Select(record => record.Train.BalancedAccuracy)], "training faces, balanced");
             Line(plot, epochs, [.. history.Select(record => record.Val.BalancedAccuracy)], "validation faces, balanced");
             Line(plot, epochs, [.. history.Select(record => record.Val.Accuracy)], "validation faces");
-            CoinToss(plot, 0.5);
-            plot.Axes.SetLimitsY(Math.Min(0.45, history.Min(record => record.Val.Accuracy) - 0.05), 1.01);
-        });
-
-        void Save(string path, string title, string unit, Alignment legend, Action<Plot> draw)
-        {
-            using var plot = new Plot();
-            draw(plot);
-            plot.Axes.SetLimitsX(0, Math.Max(1, epochs[^1]));
+            Level(plot, 0.5, "a coin toss");
+            plot.Axes.SetLimits(0, Math.Max(1, epochs[^1]), Math.Min(0.45, history.Min(record => record.Val.Accuracy) - 0.05), 1.01);
             plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { IntegerTicksOnly = true };
-            plot.Title(title);
-            plot.XLabel("epoch (0: random weights, before the first step)");
-            plot.YLabel(unit);
-            plot.ShowLegend(legend);
-            plot.Font.Set(Font);
-            plot.Legend.FontName = Font;
-            AtomicFile.Write(path, plot.GetImage(900, 560).GetImageBytes());
-        }
+        });
     }
 
-    private static void Line(Plot plot, double[] x, double[] y, string name)
+    /// <summary>Writes <c>roc.png</c>, <c>reliability.png</c> and <c>scores.png</c> of one evaluation.</summary>
+    public static void Evaluation(double[] probabilities, bool[] smiles, string folder)
+    {
+        if (!TryAddFont("smile evaluate"))
+        {
+            return;
+        }
+
+        Save(Path.Combine(folder, "roc.png"), "Receiver operating characteristic", "share of other faces taken for smiles", "share of smiles found", Alignment.LowerRight, plot =>
+        {
+            var curve = Metrics.RocCurve(probabilities, smiles);
+            Line(plot, [.. curve.Select(point => point.FalsePositives)], [.. curve.Select(point => point.TruePositives)], "the model", markers: false);
+            Diagonal(plot, "a coin toss");
+        });
+        Save(Path.Combine(folder, "reliability.png"), "Reliability", "probability of a smile, as answered", "share that did smile", Alignment.LowerRight, plot =>
+        {
+            var bins = Metrics.Reliability(probabilities, smiles);
+            Line(plot, [.. bins.Select(bin => bin.MeanProbability)], [.. bins.Select(bin => bin.ShareOfSmiles)], "the model, faces in ten bins (their number beside)");
+            foreach (var bin in bins)
+            {
+                var count = plot.Add.Text($"{bin.Count}", bin.MeanProbability, bin.ShareOfSmiles);
+                (count.LabelFontName, count.OffsetX, count.OffsetY) = (Font, 8, 4);
+            }
+
+            Diagonal(plot, "what is answered is what is true");
+        });
+        Save(Path.Combine(folder, "scores.png"), "Scores", "probability of a smile, as answered", "faces", Alignment.UpperCenter, plot =>
+        {
+            foreach (var (smile, name, side) in new[] { (true, "labelled a smile", 0.25), (false, "labelled no smile", 0.75) })
+            {
+                var counts = Enumerable.Range(0, 20).Select(bin => probabilities.Where((p, i) => smiles[i] == smile && Math.Min(19, (int)(p * 20)) == bin).Count());
+                var bars = plot.Add.Bars([.. Enumerable.Range(0, 20).Select(bin => (bin + side) / 20)], [.. counts.Select(count => (double)count)]);
+                bars.LegendText = name;
+                foreach (var bar in bars.Bars)
+                {
+                    (bar.Size, bar.LineWidth) = (0.025, 0);
+                }
+            }
+
+            plot.Axes.SetLimitsX(0, 1);
+            plot.Axes.Margins(bottom: 0);
+        });
+    }
+
+    private static void Save(string path, string title, string across, string up, Alignment legend, Action<Plot> draw)
+    {
+        using var plot = new Plot();
+        draw(plot);
+        plot.Title(title);
+        plot.XLabel(across);
+        plot.YLabel(up);
+        plot.ShowLegend(legend);
+        plot.Font.Set(Font);
+        plot.Legend.FontName = Font;
+        AtomicFile.Write(path, plot.GetImage(900, 560).GetImageBytes());
+    }
+
+    private static void Line(Plot plot, double[] x, double[] y, string name, bool markers = true)
     {
         var line = plot.Add.Scatter(x, y);
-        (line.LegendText, line.LineWidth, line.MarkerSize) = (name, 2, 5);
+        (line.LegendText, line.LineWidth, line.MarkerSize) = (name, 2, markers ? 5 : 0);
     }
 
-    private static void CoinToss(Plot plot, double level)
+    private static void Level(Plot plot, double level, string name)
     {
         var line = plot.Add.HorizontalLine(level, color: Colors.Gray, pattern: LinePattern.Dashed);
-        line.LegendText = "a coin toss";
+        line.LegendText = name;
+    }
+
+    private static void Diagonal(Plot plot, string name)
+    {
+        var line = plot.Add.Line(0, 0, 1, 1);
+        (line.LegendText, line.LineColor, line.LinePattern) = (name, Colors.Gray, LinePattern.Dashed);
+        plot.Axes.SetLimits(-0.02, 1.07, -0.06, 1.05);
     }
 
     /// <summary>SkiaSharp without the system's fontconfig finds no font by itself; titles are bold and need the bold file too.</summary>
-    private static bool AddFont()
+    private static bool TryAddFont(string again)
     {
         var faces = new (string Regular, string Bold)[]
         {
@@ -77,6 +128,7 @@ internal static class Plots
         var found = faces.FirstOrDefault(face => File.Exists(face.Regular) && File.Exists(face.Bold));
         if (found == default)
         {
+            Console.Error.WriteLine($"No plots: this system has no DejaVu Sans or Arial to label them with (Debian and Ubuntu: apt install fonts-dejavu-core; then again {again}).");
             return false;
         }
 

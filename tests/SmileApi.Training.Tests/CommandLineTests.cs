@@ -122,10 +122,14 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(40, report.GetProperty("score").GetProperty("count").GetInt32());
         Assert.Equal(0.5, report.GetProperty("score").GetProperty("balancedAccuracy").GetDouble());
         Assert.Equal(20, report.GetProperty("confusion").GetProperty("falseSmiles").GetInt32());
+        Assert.Equal(0, report.GetProperty("calibrationError").GetDouble()); // Half of the faces smile, and 0.5 is what it answers.
+        Assert.Equal(Corruption.All.Select(corruption => corruption.Name), report.GetProperty("corrupted").EnumerateArray().Select(condition => condition.GetProperty("name").GetString()!));
+        Assert.Equal(40, report.GetProperty("bySize").EnumerateArray().Sum(condition => condition.GetProperty("count").GetInt32()));
 
-        (code, output, _) = Smile("evaluate", "model.onnx", "--data", "data", "--split", "val");
+        (code, output, errors) = Smile("evaluate", "model.onnx", "--data", "data", "--split", "val", "--plots", "plots");
         Assert.Equal(0, code);
         Assert.Contains("50.00 %", output, StringComparison.Ordinal);
+        Assert.True(errors.StartsWith("No plots: ", StringComparison.Ordinal) || new[] { "roc", "reliability", "scores" }.All(plot => File.Exists(_folder[$"plots/{plot}.png"])));
     }
 
     [Fact]

@@ -25,6 +25,29 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    public void The_area_under_the_curve_is_ROC_AUC_and_the_curve_runs_from_corner_to_corner()
+    {
+        var curve = Metrics.RocCurve(Scores, Smiles);
+
+        var area = curve.Zip(curve.Skip(1)).Sum(step => (step.Second.FalsePositives - step.First.FalsePositives) * (step.First.TruePositives + step.Second.TruePositives) / 2);
+        Assert.Equal(Metrics.RocAuc(Scores, Smiles), area, 12);
+        Assert.Equal((0.0, 0.0), curve[0]);
+        Assert.Equal((1.0, 1.0), curve[^1]);
+    }
+
+    [Fact]
+    public void Calibration_error_is_the_weighted_distance_between_what_is_answered_and_what_is_true()
+    {
+        // Three faces about 0.2, one of them smiling; one at 0.95 and one at 1, of which one smiles.
+        double[] answered = [0.2, 0.22, 0.24, 0.95, 1];
+        bool[] smiles = [true, false, false, true, false];
+
+        Assert.Equal([3, 2], Metrics.Reliability(answered, smiles).Select(bin => bin.Count));
+        Assert.Equal(3.0 / 5 * (1.0 / 3 - 0.22) + 2.0 / 5 * (0.975 - 0.5), Metrics.CalibrationError(answered, smiles), 12);
+        Assert.Equal(0, Metrics.CalibrationError([0, 1, 1], [false, true, true]), 12);
+    }
+
+    [Fact]
     public void The_confusion_counts_every_face_once()
     {
         var confusion = Metrics.Confuse(Scores, Smiles, 0.5);
