@@ -18,11 +18,18 @@ internal interface IFaceData
 internal static class FaceData
 {
     /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
+    /// <param name="softLabels">A CSV that <c>smile label</c> has written, or null; for <see cref="Lfw160"/> only.</param>
     /// <exception cref="CommandException">It holds nothing to learn from.</exception>
-    public static IFaceData Open(string? folder)
+    public static IFaceData Open(string? folder, string? softLabels = null)
     {
         folder = Existing(folder);
-        return File.Exists(Path.Combine(folder, Lfw160.ArchiveName)) ? Lfw160.Open(folder) : ClassFolders.Open(folder);
+        var labels = softLabels is null ? null : SoftLabels.Read(softLabels);
+        return (File.Exists(Path.Combine(folder, Lfw160.ArchiveName)), labels) switch
+        {
+            (true, _) => Lfw160.Open(folder, labels),
+            (false, null) => ClassFolders.Open(folder),
+            _ => throw new CommandException($"--soft-labels belong to {Lfw160.ArchiveName}, and the data folder {folder} has none."),
+        };
     }
 
     /// <returns>The folder that is meant.</returns>

@@ -47,13 +47,16 @@ internal sealed class Lfw160 : IFaceData
 
     private readonly string _archive;
     private readonly Dictionary<string, LabelRow> _rows;
+    private readonly SoftLabels? _softLabels;
 
-    private Lfw160(string archive, Dictionary<string, LabelRow> rows) => (_archive, _rows) = (archive, rows);
+    private Lfw160(string archive, Dictionary<string, LabelRow> rows, SoftLabels? softLabels) =>
+        (_archive, _rows, _softLabels) = (archive, rows, softLabels);
 
     /// <summary>Opens the archive in a data folder and reads its labels.</summary>
     /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
+    /// <param name="softLabels">Labels for training pictures that have no certain one; null leaves those pictures out.</param>
     /// <exception cref="CommandException">There is no such archive, or it is another one.</exception>
-    public static Lfw160 Open(string? folder)
+    public static Lfw160 Open(string? folder, SoftLabels? softLabels = null)
     {
         folder = FaceData.Existing(folder);
         var archive = Path.Combine(folder, ArchiveName);
@@ -64,14 +67,20 @@ internal sealed class Lfw160 : IFaceData
 
         var labels = Entries(archive, name => name.EndsWith("/labels.csv", StringComparison.Ordinal)).Select(entry => entry.Bytes).FirstOrDefault()
             ?? throw new CommandException($"{archive} has no labels.csv in it, so it is another archive than the one expected.");
-        return new Lfw160(archive, ReadLabels(archive, System.Text.Encoding.UTF8.GetString(labels)));
+        return new Lfw160(archive, ReadLabels(archive, System.Text.Encoding.UTF8.GetString(labels)), softLabels);
     }
 
     /// <summary>SHA-256 of each data file by name, lower-case hexadecimal.</summary>
     public IReadOnlyDictionary<string, string> Hashes()
     {
         using var file = File.OpenRead(_archive);
-        return new Dictionary<string, string> { [ArchiveName] = Convert.ToHexStringLower(SHA256.HashData(file)) };
+        var hashes = new Dictionary<string, string> { [ArchiveName] = Convert.ToHexStringLower(SHA256.HashData(file)) };
+        if (_softLabels is not null)
+        {
+            hashes[_softLabels.FileName] = _softLabels.Sha256;
+        }
+
+        return hashes;
     }
 
     /// <summary>The pictures as they are in the archive, in its order.</summary>
@@ -88,18 +97,35 @@ internal sealed class Lfw160 : IFaceData
     public string Licence =>
         "The weights were trained on pictures that allow research use only; for commercial use retrain on pictures of your own, by one command: smile train.";
 
-    /// <summary>The faces on whose label both labellings agree, cropped as labelled.</summary>
+    /// <summary>
+    /// The faces on whose label both labellings agree, cropped as labelled; of <c>train</c> also those that have a soft label.
+    /// </summary>
     /// <exception cref="CommandException">A picture cannot be read, or there are fewer than <paramref name="perClass"/> of a class.</exception>
     public IReadOnlyList<Face> Faces(string split, int perClass)
     {
         var faces = new List<Face>();
-        foreach (var (row, bytes) in Files(row => row.Split == split && row.IsAgreed))
+        var softTargets = split == "train" ? _softLabels?.Targets : null;
+        foreach (var (row, bytes) in Files(row => row.Split == split && (row.IsAgreed || softTargets is not null)))
         {
-            var image = Decode(row.File, bytes);
-            faces.Add(new Face(image, row.Square.Scaled(image.Width), row.Label == "smile" ? 1 : 0));
+            if (row.IsAgreed)
+            {
+                faces.Add(Face(row, bytes, row.Label == "smile" ? 1 : 0));
+            }
+            else if (softTargets!.TryGetValue(SoftLabels.KeyOf(bytes), out var target))
+            {
+                faces.Add(Face(row, bytes, target));
+            }
         }
 
         return FaceData.RequireBoth(faces, perClass, _archive, split);
+    }
+
+    /// <summary>Decodes a picture of the archive and marks its labelled square.</summary>
+    /// <param name="target">0 not smiling to 1 smiling.</param>
+    public static Face Face(LabelRow row, ReadOnlySpan<byte> bytes, float target)
+    {
+        var image = Decode(row.File, bytes);
+        return new Face(image, row.Square.Scaled(image.Width), target);
     }
 
     /// <summary>Decodes a picture as the server does where it has no libturbojpeg.</summary>

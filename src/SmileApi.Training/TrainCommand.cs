@@ -17,6 +17,7 @@ internal static class TrainCommand
     {
         var defaults = new TrainOptions();
         var data = CommonOptions.Data();
+        var softLabels = new Option<string?>("--soft-labels") { Description = "A CSV that `smile label` has written: learn from those pictures, too.", HelpName = "CSV" };
         var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
         var run = new Option<string>("--run") { Description = "Folder for checkpoints.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("runs", "smile") };
         var resume = new Option<bool>("--resume") { Description = "Go on with the run in --run, with its own options, to the same result." };
@@ -24,7 +25,7 @@ internal static class TrainCommand
         var epochs = new Option<int?>("--epochs") { Description = $"Passes over the training pictures. [default: {defaults.Epochs}]" };
         var batch = new Option<int?>("--batch") { Description = $"Faces a step. [default: {defaults.BatchSize}]" };
         var rate = new Option<double?>("--rate") { Description = $"Largest learning rate. [default: {defaults.LearningRate}]" };
-        var command = new Command("train", "Train a network from random weights on labelled faces.") { data, target, run, resume, seed, epochs, batch, rate };
+        var command = new Command("train", "Train a network from random weights on labelled faces.") { data, softLabels, target, run, resume, seed, epochs, batch, rate };
         command.SetAction(parsed =>
         {
             var asked = new[] { (Option)seed, epochs, batch, rate }.Where(option => parsed.GetResult(option) is { Implicit: false }).ToArray();
@@ -45,13 +46,13 @@ internal static class TrainCommand
                 { Epochs: < 1 } => throw new CommandException("--epochs must be at least 1."),
                 { BatchSize: < 2 } => throw new CommandException("--batch must be at least 2."),
                 { LearningRate: not (> 0 and < 100) } => throw new CommandException("--rate must be above 0 and below 100."),
-                _ => Run(options, parsed.GetValue(data), parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!),
+                _ => Run(options, parsed.GetValue(data), parsed.GetValue(softLabels), parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!),
             };
         });
         return command;
     }
 
-    private static int Run(TrainOptions options, string? folder, string run, bool resume, string target)
+    private static int Run(TrainOptions options, string? folder, string? softLabels, string run, bool resume, string target)
     {
         LibTorch.Require();
         var earlier = resume ? Checkpoint.Load(run) : null;
@@ -62,7 +63,7 @@ internal static class TrainCommand
 
         AtomicFile.RequireWritable(Path.Combine(run, Checkpoint.FileName));
         AtomicFile.RequireWritable(target);
-        var source = FaceData.Open(folder);
+        var source = FaceData.Open(folder, softLabels);
         var data = new TrainingData(
             source.Faces("train", LeastPerClass), source.Faces("val", LeastPerClass), () => source.Faces("test", perClass: 1), source.Hashes(), source.Licence);
         if (earlier is not null && !earlier.Data.ToHashSet().SetEquals(data.Hashes))

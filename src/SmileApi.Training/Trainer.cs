@@ -177,10 +177,11 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
 
     private static bool[] Smiles(IReadOnlyList<Face> faces) => [.. faces.Select(face => face.IsSmile)];
 
-    /// <summary>Every so many of the training faces, the same each epoch.</summary>
-    private IReadOnlyList<Face> Sample(IReadOnlyList<Face> faces)
+    /// <summary>Some of the training faces whose label is certain, the same each epoch.</summary>
+    private IReadOnlyList<Face> Sample(IReadOnlyList<Face> all)
     {
-        var order = new SplitMix(options.Seed, RandomPurpose.Order, 0).Shuffled(faces.Count);
+        Face[] faces = [.. all.Where(face => face.Target is 0 or 1)];
+        var order = new SplitMix(options.Seed, RandomPurpose.Order, 0).Shuffled(faces.Length);
         return [.. order.Take(options.TrainSample).Select(i => faces[i])];
     }
 

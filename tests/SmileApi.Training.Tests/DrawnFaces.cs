@@ -21,18 +21,19 @@ internal static class DrawnFaces
     })];
 
     /// <summary>Writes an archive like the real one; every third face has no square of its own.</summary>
-    public static string WriteArchive(string folder, int train = 80)
+    public static string WriteArchive(string folder, int train = 80, int disputed = 0)
     {
         Directory.CreateDirectory(folder);
         var labels = new StringBuilder("file,person,split,label,emotion,smilesmiled_label,smilesmiled_id,face_x,face_y,face_size\n");
         using var archive = new TarWriter(File.Create(Path.Combine(folder, Lfw160.ArchiveName)));
-        foreach (var (seed, split, count) in new[] { (1, "train", train), (2, "val", 40), (3, "test", 40) })
+        foreach (var (seed, split, count, label) in new[] { (1, "train", train, ""), (5, "train", disputed, "disputed"), (2, "val", 40, ""), (3, "test", 40, "") })
         {
             for (var i = 0; i < count; i++)
             {
                 var picture = Draw(seed, i);
+                var delivered = label.Length > 0 ? label : i % 2 == 1 ? "smile" : "nonsmile";
                 Add($"lfw160/images/{picture.Name}.png", GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
-                labels.Append($"{picture.Name}.png,nobody,{split},{(i % 2 == 1 ? "smile" : "nonsmile")},,,,{(i % 3 == 0 ? ",," : "0.1,0.1,0.8")}\n");
+                labels.Append($"{picture.Name}.png,nobody,{split},{delivered},,,,{(i % 3 == 0 ? ",," : "0.1,0.1,0.8")}\n");
             }
         }
 
