@@ -51,17 +51,17 @@ internal sealed record TrainOptions
     /// <summary>Largest change of brightness either way, in grey levels. Default 25.</summary>
     public double Brightness { get; init; } = 25;
 
-    /// <summary>Share of crops that are blurred, 0..1. Default 0.15.</summary>
-    public double BlurShare { get; init; } = 0.15;
+    /// <summary>Share of crops that are blurred, 0..1. Default 0.3.</summary>
+    public double BlurShare { get; init; } = 0.3;
 
-    /// <summary>Largest deviation of the blur, in pixels of the crop. Default 1.5.</summary>
-    public double MaxBlur { get; init; } = 1.5;
+    /// <summary>Largest deviation of the blur, in pixels of the crop. Default 2.5.</summary>
+    public double MaxBlur { get; init; } = 2.5;
 
-    /// <summary>Share of crops that get noise, 0..1. Default 0.15.</summary>
-    public double NoiseShare { get; init; } = 0.15;
+    /// <summary>Share of crops that get noise, 0..1. Default 0.3.</summary>
+    public double NoiseShare { get; init; } = 0.3;
 
-    /// <summary>Largest deviation of the noise, in grey levels. Default 10.</summary>
-    public double MaxNoise { get; init; } = 10;
+    /// <summary>Largest deviation of the noise, in grey levels. Default 25.</summary>
+    public double MaxNoise { get; init; } = 25;
 
     /// <summary>Training faces, cropped as served, on which each epoch is also scored. Default 1000.</summary>
     public int TrainSample { get; init; } = 1000;
