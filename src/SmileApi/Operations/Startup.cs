@@ -42,6 +42,7 @@ internal static class Startup
     /// <summary>Runs until stopped. What prevents the start goes to stderr, a line each, with exit code 1.</summary>
     public static async Task<int> RunOrExplainAsync(this WebApplication app)
     {
+        var stopping = app.Lifetime.ApplicationStopping;
         try
         {
             await using (app)
@@ -51,6 +52,10 @@ internal static class Startup
                 await app.RunAsync();
                 return 0;
             }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return 0; // Asked to stop before it had begun to listen.
         }
         catch (StartRefusedException e)
         {

@@ -10,6 +10,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _warm = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ServiceProcess(IReadOnlyDictionary<string, string> settings, string[] arguments)
     {
@@ -51,6 +52,15 @@ internal sealed class ServiceProcess : IAsyncDisposable
         var ended = process._process.WaitForExitAsync();
         Assert.True(await Task.WhenAny(process._listening.Task, ended) != ended, process.Output);
         return (process, new HttpClient { BaseAddress = await process._listening.Task });
+    }
+
+    /// <summary>Starts the service and asks it to stop when its sessions are warm, most likely before it listens.</summary>
+    /// <returns>Its exit code and what it printed.</returns>
+    public static async Task<(int ExitCode, string Output)> StopWhileStartingAsync()
+    {
+        await using var process = new ServiceProcess(new Dictionary<string, string>(), ["--urls", "http://127.0.0.1:0"]);
+        await process._warm.Task;
+        return (await process.StopAsync(), process.Output);
     }
 
     /// <summary>Starts the service with settings that it must refuse.</summary>
@@ -98,6 +108,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
         lock (_output)
         {
             _output.AppendLine(line);
+        }
+
+        if (line.Contains("runners warm", StringComparison.Ordinal))
+        {
+            _warm.TrySetResult();
         }
 
         const string Listening = "Now listening on: ";

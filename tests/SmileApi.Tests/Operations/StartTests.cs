@@ -108,6 +108,17 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task A_service_that_is_stopped_while_it_starts_ends_quietly()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM to send to another process");
+
+        var (exitCode, output) = await ServiceProcess.StopWhileStartingAsync();
+
+        Assert.Equal(0, exitCode);
+        Assert.DoesNotContain("Exception", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_stopped_service_exits_with_zero_and_has_logged_one_line_a_request()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM to send to another process");
