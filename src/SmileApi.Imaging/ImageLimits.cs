@@ -5,8 +5,8 @@ namespace SmileApi.Imaging;
 /// <summary>What a picture may cost. Checked against its header, before any pixel is decoded.</summary>
 public sealed class ImageLimits
 {
-    /// <summary>Largest encoded picture, in bytes. Range 1 KiB to 1 GiB, default 20 MiB.</summary>
-    [Range(1024, 1 << 30)]
+    /// <summary>Largest encoded picture, in bytes. Range 1 KiB to 256 MiB, default 20 MiB.</summary>
+    [Range(1 << 10, 1 << 28)]
     public int MaxBytes { get; set; } = 20 << 20;
 
     /// <summary>Longest side, in pixels. Range 1 to 65535, default 20000.</summary>

@@ -114,6 +114,21 @@ public sealed class MalformedUploadTests(SmileApp app)
         await IsRefused(json, 413, "upload-too-large", "20,971,520 bytes");
     }
 
+    [Theory]
+    [InlineData(64 << 10)] // The first buffer, full to the last byte.
+    [InlineData((64 << 10) + 1)]
+    [InlineData(20 << 20)] // As many as are allowed.
+    public async Task A_picture_with_any_number_of_bytes_up_to_the_limit_is_read_whole(int bytes)
+    {
+        // What follows a picture's end is passed over.
+        var padded = new byte[bytes];
+        s_smile.CopyTo(padded, 0);
+
+        using var response = await app.PostAsync(padded);
+
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+    }
+
     private async Task IsRefused(HttpContent content, int status, string name, string hint)
     {
         using var response = await app.Http.PostAsync(new Uri("/classify", UriKind.Relative), content);
