@@ -21,7 +21,12 @@ internal static class Problems
     {
         app.Use((context, next) =>
         {
-            context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+            // At the last moment: the exception handler clears the headers that were set before.
+            context.Response.OnStarting(() =>
+            {
+                context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+                return Task.CompletedTask;
+            });
             SetOutcome(context, "ok");
             return next(context);
         });

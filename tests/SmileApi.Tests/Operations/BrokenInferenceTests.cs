@@ -1,0 +1,83 @@
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using SmileApi.Batching;
+using SmileApi.Tests.Classify;
+
+namespace SmileApi.Tests.Operations;
+
+/// <summary>The whole service over a runner that fails or hangs: what callers and probes are told.</summary>
+public sealed class BrokenInferenceTests
+{
+    private static readonly byte[] s_smile = Repository.Sample("mean-smile.png");
+
+    [Fact]
+    public async Task A_network_that_throws_is_a_problem_of_each_request_and_turns_readiness_off()
+    {
+        await using var broken = Over((_, _) => throw new InvalidOperationException("device lost"));
+        using var http = broken.CreateClient();
+
+        using var answer = await PostAsync(http);
+        using var ready = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+        using var live = await http.GetAsync(new Uri("/health/live", UriKind.Relative));
+
+        await ProblemAssert.IsAsync(answer, 500, "inference-failed");
+        await ProblemAssert.IsAsync(ready, 503, "not-ready");
+        Assert.True(live.IsSuccessStatusCode);
+    }
+
+    [Fact]
+    public async Task A_full_queue_is_refused_at_once_with_the_time_to_come_back_and_what_was_accepted_is_answered()
+    {
+        using var gate = new ManualResetEventSlim(initialState: true); // Open for the probe at the start.
+        using var began = new SemaphoreSlim(0);
+        await using var slow = Over(
+            (faces, probabilities) =>
+            {
+                began.Release();
+                gate.Wait();
+                probabilities[..faces.Length].Fill(0.25f);
+            },
+            ("Batching:QueueLimit", "1"));
+        using var http = slow.CreateClient();
+        await began.WaitAsync();
+        gate.Reset();
+
+        var running = PostAsync(http);
+        await began.WaitAsync();
+        // The runner is busy: of these, one finds the place in the queue, and it waits there until the gate opens.
+        var others = Enumerable.Range(0, 4).Select(_ => PostAsync(http)).ToList();
+        for (var refused = 0; refused < 3; refused++)
+        {
+            var first = await Task.WhenAny(others);
+            others.Remove(first);
+            using var refusal = await first;
+            await ProblemAssert.IsAsync(refusal, 503, "overloaded");
+            Assert.InRange(refusal.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
+        }
+
+        gate.Set();
+        using var answer = await running;
+        using var queued = await others.Single();
+        Assert.True(answer.IsSuccessStatusCode);
+        Assert.True(queued.IsSuccessStatusCode);
+    }
+
+    private static WebApplicationFactory<Program> Over(RunBatch run, params (string Name, string Value)[] settings) =>
+        new WebApplicationFactory<Program>().WithWebHostBuilder(host =>
+        {
+            host.UseSetting("Serilog:MinimumLevel:Default", "Fatal").UseSetting("Serilog:MinimumLevel:Override:Microsoft.AspNetCore", "Fatal");
+            foreach (var (name, value) in settings)
+            {
+                host.UseSetting(name, value);
+            }
+
+            host.ConfigureTestServices(services => services.AddSingleton(new RunnerPool([run])));
+        });
+
+    private static async Task<HttpResponseMessage> PostAsync(HttpClient http)
+    {
+        using var content = new ByteArrayContent(s_smile);
+        return await http.PostAsync(new Uri("/classify", UriKind.Relative), content);
+    }
+}
