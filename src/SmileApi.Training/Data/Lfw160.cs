@@ -7,10 +7,12 @@ namespace SmileApi.Training;
 
 /// <summary>A line of <c>labels.csv</c>.</summary>
 /// <param name="File">Name of the picture within <c>images/</c>.</param>
+/// <param name="Person">Who it is; only ever compared.</param>
 /// <param name="Split"><c>train</c>, <c>val</c> or <c>test</c>; no person is in two.</param>
 /// <param name="Label"><c>smile</c> or <c>nonsmile</c> where two labellings agree; else <c>disputed</c> or <c>unmatched</c>.</param>
+/// <param name="Emotion">What one of the labellings, of seven emotions, says; <c>happiness</c> for instance.</param>
 /// <param name="Square">The labelled crop, as fractions of the picture's width.</param>
-internal sealed record LabelRow(string File, string Split, string Label, FaceSquare Square)
+internal sealed record LabelRow(string File, string Person, string Split, string Label, string Emotion, FaceSquare Square)
 {
     public bool IsAgreed => Label is "smile" or "nonsmile";
 }
@@ -43,7 +45,7 @@ internal sealed class Lfw160 : IFaceData
     // SkiaSharp on every system, so that every system trains on the same pixels.
     private static readonly ImageDecoder Decoder = new(new ImageLimits(), useTurboJpeg: false);
 
-    private static readonly string[] Columns = ["file", "split", "label", "face_x", "face_y", "face_size"];
+    private static readonly string[] Columns = ["file", "person", "split", "label", "emotion", "face_x", "face_y", "face_size"];
 
     private readonly string _archive;
     private readonly Dictionary<string, LabelRow> _rows;
@@ -192,9 +194,9 @@ internal sealed class Lfw160 : IFaceData
                 throw new CommandException($"Line {number + 1} of the labels.csv in {archive} has {cells.Length} columns instead of {columns.Length}.");
             }
 
-            var known = Number(cells[places[3]], out var x) & Number(cells[places[4]], out var y) & Number(cells[places[5]], out var size);
+            var known = Number(cells[places[5]], out var x) & Number(cells[places[6]], out var y) & Number(cells[places[7]], out var size);
             var square = known && size > 0 ? new FaceSquare(x, y, size) : MedianSquare;
-            rows[cells[places[0]]] = new LabelRow(cells[places[0]], cells[places[1]], cells[places[2]], square);
+            rows[cells[places[0]]] = new LabelRow(cells[places[0]], cells[places[1]], cells[places[2]], cells[places[3]], cells[places[4]], square);
         }
 
         return rows;
