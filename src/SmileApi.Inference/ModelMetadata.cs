@@ -37,6 +37,9 @@ public sealed record ModelMetadata
     /// <summary>By what the logits were divided on export, for calibration; above 0. Recorded, never applied again.</summary>
     public required double Temperature { get; init; }
 
+    /// <summary>What was added to the divided logits on export, for another share of smiles than that of the training pictures. Recorded, never applied again.</summary>
+    public double Bias { get; init; }
+
     /// <summary>Size and cost of the network.</summary>
     public required ModelCost Cost { get; init; }
 
@@ -78,6 +81,7 @@ public sealed record ModelMetadata
             { Input.Deviation: not (> 0 and <= 255) } => $"its deviation of grey levels {metadata.Input.Deviation} is not within 0..255",
             { Threshold: not (> 0 and < 1) } => $"its threshold {metadata.Threshold} is not between 0 and 1",
             { Temperature: not (> 0 and < 1000) } => $"its calibration temperature {metadata.Temperature} is not positive",
+            { Bias: not (> -100 and < 100) } => $"its calibration bias {metadata.Bias} is not a small number",
             _ => null,
         };
     }

@@ -6,10 +6,12 @@ using Spectre.Console;
 var root = new RootCommand("Trains, evaluates and applies networks that see smiles.")
 {
     TrainCommand.Make(),
+    RecipeCommand.Make(),
     EvaluateCommand.Make(),
     PredictCommand.Make(),
     ExportCommand.Make(),
-    LabelCommand.Make(),
+    CleanCommand.Make(),
+    TeachCommand.Make(),
     GoldenCommand.Make(),
     MeanFacesCommand.Make(),
 };

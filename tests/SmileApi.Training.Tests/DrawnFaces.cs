@@ -10,7 +10,7 @@ internal static class DrawnFaces
     private const int Side = 120;
     private static readonly FaceSquare Square = new(0.1f, 0.1f, 0.8f);
 
-    public static TrainingData Data(int train = 128) => new(Faces(1, train), Faces(2, 40), () => Faces(3, 40), new Dictionary<string, string> { ["drawn"] = "00" }, "Drawn by formula: for anything.");
+    public static TrainingData Data(int train = 128) => new(Faces(1, train), Faces(2, 40), new Dictionary<string, string> { ["drawn"] = "00" }, "Drawn by formula: for anything.");
 
     public static Face[] Faces(int seed, int count) => [.. Enumerable.Range(0, count).Select(i =>
     {

@@ -13,6 +13,13 @@ internal static class CommonOptions
 
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of a table." };
 
+    public static Option<string> ByEye() => new("--by-eye")
+    {
+        Description = "Pictures judged by eye; how many of them smile, and which are kept out of training.",
+        HelpName = "CSV",
+        DefaultValueFactory = _ => Path.Combine("models", "training", Training.ByEye.FileName),
+    };
+
     public static Argument<string> Run() => new("RUN") { Description = "Folder of a training run, runs/smile for instance." };
 
     public static Option<string> Out(string path) => new("--out")

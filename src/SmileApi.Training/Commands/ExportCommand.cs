@@ -10,25 +10,32 @@ internal static class ExportCommand
     public static Command Make()
     {
         var run = CommonOptions.Run();
+        var data = CommonOptions.Data();
         var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
-        var command = new Command("export", "Write a run's best network as ONNX, and its history and plots beside it.") { run, target };
-        command.SetAction(parsed => Write(Checkpoint.Load(parsed.GetValue(run)!), parsed.GetValue(target)!));
+        var command = new Command("export", "Write a run's best network as ONNX, with its scores on the test faces, and its history and plots beside it.") { run, data, target };
+        command.SetAction(parsed => Write(Checkpoint.Load(parsed.GetValue(run)!), FaceData.Open(parsed.GetValue(data)), parsed.GetValue(target)!));
         return command;
     }
 
     /// <summary>Writes <c>FILE.onnx</c>, and <c>training/history.json</c> and plots in the same folder.</summary>
-    public static void Write(Checkpoint checkpoint, string target)
+    /// <param name="data">Its test faces are read here, and by nothing that chooses; null leaves them alone.</param>
+    public static void Write(Checkpoint checkpoint, IFaceData? data, string target)
     {
         var metadata = Describe(checkpoint);
         AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Best, metadata));
-        if (!SmileModel.TryLoad(target, out var model, out var reason))
+        using (var model = PredictCommand.Load(target))
         {
-            throw new InvalidOperationException($"The exported model is refused by its own loader: {reason}");
+            if (data is not null)
+            {
+                var test = data.Faces("test", perClass: 1);
+                var score = Metrics.Score(EvaluateCommand.Judge(model, test), [.. test.Select(face => face.IsSmile)]);
+                metadata = metadata with { Scores = new Dictionary<string, ModelScore>(metadata.Scores) { ["test"] = score } };
+            }
         }
 
-        model.Dispose();
-        Console.WriteLine($"{target}: epoch {checkpoint.BestEpoch} of {checkpoint.Epoch}, temperature {checkpoint.Temperature:F3}");
-        foreach (var (split, score) in checkpoint.Scores)
+        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Best, metadata));
+        Console.WriteLine($"{target}: epoch {checkpoint.BestEpoch} of {checkpoint.Epoch}, temperature {metadata.Temperature:F3}, bias {metadata.Bias:F3}");
+        foreach (var (split, score) in metadata.Scores)
         {
             Console.WriteLine($"{split}: accuracy {score.Accuracy:P2}, balanced {score.BalancedAccuracy:P2}, ROC AUC {score.RocAuc:F4}, log loss {score.LogLoss:F4} on {score.Count} faces");
         }
@@ -40,8 +47,9 @@ internal static class ExportCommand
             version = metadata.Version,
             checkpoint.Pictures,
             checkpoint.BestEpoch,
-            checkpoint.Temperature,
-            checkpoint.Scores,
+            metadata.Temperature,
+            metadata.Bias,
+            metadata.Scores,
             checkpoint.Data,
             checkpoint.Options,
             epochs = checkpoint.History,
@@ -58,10 +66,11 @@ internal static class ExportCommand
         Version = "1.1.0",
         Input = new ModelInput(Imaging.FaceCrop.Side, checkpoint.Mean, checkpoint.Deviation, ModelMetadata.TightCrop),
         Threshold = 0.5f,
-        Temperature = checkpoint.Temperature,
+        Temperature = checkpoint.Calibration.Temperature,
+        Bias = checkpoint.Calibration.Bias,
         Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
         Training = new ModelTraining(checkpoint.Options.Seed, checkpoint.Epoch, checkpoint.Pictures, checkpoint.Finished, checkpoint.Data),
-        Scores = checkpoint.Scores,
+        Scores = new Dictionary<string, ModelScore> { ["val"] = checkpoint.Val },
         Licence = checkpoint.Licence,
     };
 }

@@ -46,7 +46,7 @@ internal static class GoldenCommand
         using var network = new Network(checkpoint.Best);
         var logits = Trainer.Logits(network, [.. pictures.Select(picture => WholePicture(picture.Key, picture.Bytes).Crop(checkpoint.Normalisation))]);
         var golden = new Golden("SkiaSharp", [.. pictures.Zip(logits, (picture, logit) =>
-            new GoldenProbability(picture.Kind, picture.Key, Metrics.Sigmoid(logit, checkpoint.Temperature)))]);
+            new GoldenProbability(picture.Kind, picture.Key, checkpoint.Calibration.Probability(logit)))]);
         AtomicFile.Write(target, JsonSerializer.SerializeToUtf8Bytes(golden, JsonOutput.Indented));
         Console.WriteLine($"{target}: {pictures.Count} pictures");
     }

@@ -17,7 +17,12 @@ internal static class TrainCommand
     {
         var defaults = new TrainOptions();
         var data = CommonOptions.Data();
-        var softLabels = new Option<string?>("--soft-labels") { Description = "A CSV that `smile label` has written: learn from those pictures, too.", HelpName = "CSV" };
+        var targets = new Option<string?>("--targets") { Description = "What to learn pictures as instead of their labels: a CSV of `smile clean` or `smile teach`.", HelpName = "CSV" };
+        var noTest = new Option<bool>("--no-test") { Description = "Leave the test faces alone: for a run whose model is not the one to be shipped." };
+        var fold = new Option<string?>("--without-fold") { Description = "Leave out the training pictures of a part of the people, 1/4 for the first of four, to ask the model about them.", HelpName = "K/N" };
+        var presets = string.Join(", ", TrainOptions.Presets.Select(preset => $"{preset.Key} ({preset.Value.Epochs} epochs)"));
+        var preset = new Option<string>("--preset") { Description = $"How thorough the run is: {presets}; full spoils its crops most.", DefaultValueFactory = _ => "full" };
+        preset.AcceptOnlyFromAmong([.. TrainOptions.Presets.Keys]);
         var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
         var run = new Option<string>("--run") { Description = "Folder for checkpoints.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("runs", "smile") };
         var resume = new Option<bool>("--resume") { Description = "Go on with the run in --run, with its own options, to the same result." };
@@ -25,17 +30,19 @@ internal static class TrainCommand
         var epochs = new Option<int?>("--epochs") { Description = $"Passes over the training pictures. [default: {defaults.Epochs}]" };
         var batch = new Option<int?>("--batch") { Description = $"Faces a step. [default: {defaults.BatchSize}]" };
         var rate = new Option<double?>("--rate") { Description = $"Largest learning rate. [default: {defaults.LearningRate}]" };
-        var command = new Command("train", "Train a network from random weights on labelled faces.") { data, softLabels, target, run, resume, seed, epochs, batch, rate };
+        var command = new Command("train", "Train a network from random weights on labelled faces.") { data, targets, fold, preset, noTest, target, run, resume, seed, epochs, batch, rate };
         command.SetAction(parsed =>
         {
-            var asked = new[] { (Option)seed, epochs, batch, rate }.Where(option => parsed.GetResult(option) is { Implicit: false }).ToArray();
-            var options = defaults with
+            var chosen = TrainOptions.Presets[parsed.GetValue(preset)!];
+            var asked = new[] { (Option)preset, seed, epochs, batch, rate }.Where(option => parsed.GetResult(option) is { Implicit: false }).ToArray();
+            var options = chosen with
             {
-                Seed = parsed.GetValue(seed) ?? defaults.Seed,
-                Epochs = parsed.GetValue(epochs) ?? defaults.Epochs,
-                BatchSize = parsed.GetValue(batch) ?? defaults.BatchSize,
-                LearningRate = parsed.GetValue(rate) ?? defaults.LearningRate,
+                Seed = parsed.GetValue(seed) ?? chosen.Seed,
+                Epochs = parsed.GetValue(epochs) ?? chosen.Epochs,
+                BatchSize = parsed.GetValue(batch) ?? chosen.BatchSize,
+                LearningRate = parsed.GetValue(rate) ?? chosen.LearningRate,
             };
+            var without = parsed.GetValue(fold) is { } text ? Fold.Parse(text) : null;
             if (parsed.GetValue(resume) && asked.Length > 0)
             {
                 throw new CommandException($"A resumed run keeps its own options; leave out {string.Join(", ", asked.Select(option => option.Name))}.");
@@ -46,13 +53,13 @@ internal static class TrainCommand
                 { Epochs: < 1 } => throw new CommandException("--epochs must be at least 1."),
                 { BatchSize: < 2 } => throw new CommandException("--batch must be at least 2."),
                 { LearningRate: not (> 0 and < 100) } => throw new CommandException("--rate must be above 0 and below 100."),
-                _ => Run(options, parsed.GetValue(data), parsed.GetValue(softLabels), parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!),
+                _ => Run(options, parsed.GetValue(data), parsed.GetValue(targets), without, parsed.GetValue(noTest), parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!),
             };
         });
         return command;
     }
 
-    private static int Run(TrainOptions options, string? folder, string? softLabels, string run, bool resume, string target)
+    private static int Run(TrainOptions options, string? folder, string? targets, Fold? without, bool noTest, string run, bool resume, string target)
     {
         LibTorch.Require();
         var earlier = resume ? Checkpoint.Load(run) : null;
@@ -63,9 +70,9 @@ internal static class TrainCommand
 
         AtomicFile.RequireWritable(Path.Combine(run, Checkpoint.FileName));
         AtomicFile.RequireWritable(target);
-        var source = FaceData.Open(folder, softLabels);
+        var source = FaceData.Open(folder, targets, without);
         var data = new TrainingData(
-            source.Faces("train", LeastPerClass), source.Faces("val", LeastPerClass), () => source.Faces("test", perClass: 1), source.Hashes(), source.Licence);
+            source.Faces("train", LeastPerClass), source.Faces("val", LeastPerClass), source.Hashes(), source.Licence);
         if (earlier is not null && !earlier.Data.ToHashSet().SetEquals(data.Hashes))
         {
             throw new CommandException($"The run in {run} was trained on other data than these; a resumed run would not be the same run.");
@@ -83,7 +90,7 @@ internal static class TrainCommand
             return Stopped;
         }
 
-        ExportCommand.Write(checkpoint, target);
+        ExportCommand.Write(checkpoint, noTest ? null : source, target);
         return 0;
 
         void Stop(PosixSignalContext signal)
@@ -119,11 +126,6 @@ internal static class TrainCommand
         {
             checkpoint.Save(run);
             var (epoch, loss, train, val, seconds) = checkpoint.History[^1];
-            if (checkpoint.Scores.ContainsKey("test"))
-            {
-                return; // The report prints these.
-            }
-
             var left = TimeSpan.FromSeconds(seconds * (options.Epochs - epoch));
             AnsiConsole.MarkupLineInterpolated(
                 $"epoch {epoch,3}  loss {loss ?? train.LogLoss:F4}  train {train.LogLoss:F4} {train.Accuracy:P2}  val {val.LogLoss:F4} {val.Accuracy:P2} balanced {val.BalancedAccuracy:P2} AUC {val.RocAuc:F4}  {rate:F0} images/s  {seconds:F0} s{(epoch == 0 ? "" : $"  {left:h\\:mm\\:ss} left")}");

@@ -18,17 +18,18 @@ internal interface IFaceData
 internal static class FaceData
 {
     /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
-    /// <param name="softLabels">A CSV that <c>smile label</c> has written, or null; for <see cref="Lfw160"/> only.</param>
+    /// <param name="targets">A CSV that <c>smile clean</c> or <c>smile teach</c> has written, or null; for <see cref="Lfw160"/> only.</param>
+    /// <param name="without">Training pictures of these people are left out; for <see cref="Lfw160"/> only.</param>
     /// <exception cref="CommandException">It holds nothing to learn from.</exception>
-    public static IFaceData Open(string? folder, string? softLabels = null)
+    public static IFaceData Open(string? folder, string? targets = null, Fold? without = null)
     {
         folder = Existing(folder);
-        var labels = softLabels is null ? null : SoftLabels.Read(softLabels);
-        return (File.Exists(Path.Combine(folder, Lfw160.ArchiveName)), labels) switch
+        var read = targets is null ? null : TrainingTargets.Read(targets);
+        return (File.Exists(Path.Combine(folder, Lfw160.ArchiveName)), read, without) switch
         {
-            (true, _) => Lfw160.Open(folder, labels),
-            (false, null) => ClassFolders.Open(folder),
-            _ => throw new CommandException($"--soft-labels belong to {Lfw160.ArchiveName}, and the data folder {folder} has none."),
+            (true, _, _) => Lfw160.Open(folder, read, without),
+            (false, null, null) => ClassFolders.Open(folder),
+            _ => throw new CommandException($"--targets and --without-fold belong to {Lfw160.ArchiveName}, and the data folder {folder} has none."),
         };
     }
 

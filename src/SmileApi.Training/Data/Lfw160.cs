@@ -1,6 +1,4 @@
-using System.Formats.Tar;
 using System.Globalization;
-using System.Security.Cryptography;
 using SmileApi.Imaging;
 
 namespace SmileApi.Training;
@@ -15,6 +13,9 @@ namespace SmileApi.Training;
 internal sealed record LabelRow(string File, string Person, string Split, string Label, string Emotion, FaceSquare Square)
 {
     public bool IsAgreed => Label is "smile" or "nonsmile";
+
+    /// <summary>Of an agreed label: 1 a smile, 0 none.</summary>
+    public float Target => Label == "smile" ? 1 : 0;
 }
 
 /// <summary>A decoded picture, the square of the face in it, and how much of a smile it is.</summary>
@@ -49,37 +50,51 @@ internal sealed class Lfw160 : IFaceData
 
     private readonly string _archive;
     private readonly Dictionary<string, LabelRow> _rows;
-    private readonly SoftLabels? _softLabels;
+    private readonly TrainingTargets? _targets;
+    private readonly Fold? _without;
 
-    private Lfw160(string archive, Dictionary<string, LabelRow> rows, SoftLabels? softLabels) =>
-        (_archive, _rows, _softLabels) = (archive, rows, softLabels);
+    private Lfw160(string archive, Dictionary<string, LabelRow> rows, TrainingTargets? targets, Fold? without) =>
+        (_archive, _rows, _targets, _without) = (archive, rows, targets, without);
 
     /// <summary>Opens the archive in a data folder and reads its labels.</summary>
     /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
-    /// <param name="softLabels">Labels for training pictures that have no certain one; null leaves those pictures out.</param>
+    /// <param name="targets">What training pictures are learned as instead of their delivered labels; null leaves those without a certain label out.</param>
+    /// <param name="without">Training pictures of these people are left out.</param>
     /// <exception cref="CommandException">There is no such archive, or it is another one.</exception>
-    public static Lfw160 Open(string? folder, SoftLabels? softLabels = null)
+    public static Lfw160 Open(string? folder, TrainingTargets? targets = null, Fold? without = null)
+    {
+        var archive = Path.Combine(Folder(folder), ArchiveName);
+        var labels = Archive.Entries(archive, name => name.EndsWith("/labels.csv", StringComparison.Ordinal)).Select(entry => entry.Bytes).FirstOrDefault()
+            ?? throw new CommandException($"{archive} has no labels.csv in it, so it is another archive than the one expected.");
+        return new Lfw160(archive, ReadLabels(archive, System.Text.Encoding.UTF8.GetString(labels)), targets, without);
+    }
+
+    /// <summary>The data folder that is meant.</summary>
+    /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
+    /// <exception cref="CommandException">It has no such archive.</exception>
+    public static string Folder(string? folder)
     {
         folder = FaceData.Existing(folder);
-        var archive = Path.Combine(folder, ArchiveName);
-        if (!File.Exists(archive))
-        {
-            throw new CommandException($"The data folder {folder} has no {ArchiveName}.");
-        }
-
-        var labels = Entries(archive, name => name.EndsWith("/labels.csv", StringComparison.Ordinal)).Select(entry => entry.Bytes).FirstOrDefault()
-            ?? throw new CommandException($"{archive} has no labels.csv in it, so it is another archive than the one expected.");
-        return new Lfw160(archive, ReadLabels(archive, System.Text.Encoding.UTF8.GetString(labels)), softLabels);
+        return File.Exists(Path.Combine(folder, ArchiveName)) ? folder : throw new CommandException($"The data folder {folder} has no {ArchiveName}.");
     }
 
     /// <summary>SHA-256 of each data file by name, lower-case hexadecimal.</summary>
     public IReadOnlyDictionary<string, string> Hashes()
     {
-        using var file = File.OpenRead(_archive);
-        var hashes = new Dictionary<string, string> { [ArchiveName] = Convert.ToHexStringLower(SHA256.HashData(file)) };
-        if (_softLabels is not null)
+        var hashes = new Dictionary<string, string> { [ArchiveName] = Archive.Hash(_archive) };
+        if (_without is not null)
         {
-            hashes[_softLabels.FileName] = _softLabels.Sha256;
+            hashes[Fold.MetadataKey] = _without.ToString();
+        }
+
+        if (_targets is not null)
+        {
+            if (_targets.Targets.Values.Any(target => target.Label == TrainingTargets.Unlabelled))
+            {
+                hashes[Faces36.ArchiveName] = Archive.Hash(Path.Combine(Path.GetDirectoryName(_archive)!, Faces36.ArchiveName));
+            }
+
+            hashes[_targets.FileName] = _targets.Sha256;
         }
 
         return hashes;
@@ -88,7 +103,7 @@ internal sealed class Lfw160 : IFaceData
     /// <summary>The pictures as they are in the archive, in its order.</summary>
     public IEnumerable<(LabelRow Row, byte[] Bytes)> Files(Func<LabelRow, bool> wanted)
     {
-        foreach (var (name, bytes) in Entries(_archive, name => Find(name) is { } row && wanted(row)))
+        foreach (var (name, bytes) in Archive.Entries(_archive, name => Find(name) is { } row && wanted(row)))
         {
             yield return (Find(name)!, bytes);
         }
@@ -100,26 +115,60 @@ internal sealed class Lfw160 : IFaceData
         "The weights were trained on pictures that allow research use only; for commercial use retrain on pictures of your own, by one command: smile train.";
 
     /// <summary>
-    /// The faces on whose label both labellings agree, cropped as labelled; of <c>train</c> also those that have a soft label.
+    /// The faces on whose label both labellings agree, cropped as labelled; of <c>train</c> all that have a target, those of
+    /// <see cref="Faces36"/> among them.
     /// </summary>
-    /// <exception cref="CommandException">A picture cannot be read, or there are fewer than <paramref name="perClass"/> of a class.</exception>
+    /// <exception cref="CommandException">
+    /// A picture cannot be read, or a target belongs to none, or there are fewer than <paramref name="perClass"/> of a class.
+    /// </exception>
     public IReadOnlyList<Face> Faces(string split, int perClass)
     {
-        var faces = new List<Face>();
-        var softTargets = split == "train" ? _softLabels?.Targets : null;
-        foreach (var (row, bytes) in Files(row => row.Split == split && (row.IsAgreed || softTargets is not null)))
+        if (split != "train")
         {
-            if (row.IsAgreed)
-            {
-                faces.Add(Face(row, bytes, row.Label == "smile" ? 1 : 0));
-            }
-            else if (softTargets!.TryGetValue(SoftLabels.KeyOf(bytes), out var target))
+            return FaceData.RequireBoth([.. Files(row => row.Split == split && row.IsAgreed).Select(file => Face(file.Row, file.Bytes, file.Row.Target))], perClass, _archive, split);
+        }
+
+        var (faces, used) = (new List<Face>(), new HashSet<string>());
+        foreach (var (row, bytes) in Files(row => row.Split == split && (row.IsAgreed || _targets is not null) && _without?.LeavesOut(row.Person) is not true))
+        {
+            if (Target(bytes) is { } target)
             {
                 faces.Add(Face(row, bytes, target));
             }
+            else if (row.IsAgreed)
+            {
+                faces.Add(Face(row, bytes, row.Target));
+            }
+        }
+
+        if (_targets is not null && _targets.Targets.Values.Any(target => target.Label == TrainingTargets.Unlabelled))
+        {
+            foreach (var (name, bytes) in Faces36.Files(Path.GetDirectoryName(_archive)!))
+            {
+                if (Target(bytes) is { } target)
+                {
+                    faces.Add(Faces36.Face(name, bytes, target));
+                }
+            }
+        }
+
+        if (_without is null && _targets is not null && used.Count != _targets.Targets.Count)
+        {
+            throw new CommandException($"{_targets.FileName} has targets of {_targets.Targets.Count - used.Count} pictures that are not among the training pictures; it belongs to other data.");
         }
 
         return FaceData.RequireBoth(faces, perClass, _archive, split);
+
+        float? Target(byte[] bytes)
+        {
+            if (_targets?.Targets.TryGetValue(TrainingTargets.KeyOf(bytes), out var target) is not true)
+            {
+                return null;
+            }
+
+            used.Add(target!.Key);
+            return (float)target.Target;
+        }
     }
 
     /// <summary>Decodes a picture of the archive and marks its labelled square.</summary>
@@ -135,45 +184,6 @@ internal sealed class Lfw160 : IFaceData
         Decoder.TryDecode(bytes, FaceCrop.Side, out var image, out var rejection)
             ? image
             : throw new CommandException($"{name} cannot be read: {rejection.Detail}");
-
-    private static IEnumerable<(string Name, byte[] Bytes)> Entries(string archive, Func<string, bool> wanted)
-    {
-        using var file = OpenRead(archive);
-        using var reader = new TarReader(file);
-        while (Next(archive, reader) is { } entry)
-        {
-            if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile && wanted(entry.Name))
-            {
-                using var bytes = new MemoryStream();
-                entry.DataStream?.CopyTo(bytes);
-                yield return (entry.Name, bytes.ToArray());
-            }
-        }
-    }
-
-    private static FileStream OpenRead(string archive)
-    {
-        try
-        {
-            return File.OpenRead(archive);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandException($"{archive} cannot be read: {e.Message}");
-        }
-    }
-
-    private static TarEntry? Next(string archive, TarReader reader)
-    {
-        try
-        {
-            return reader.GetNextEntry();
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException)
-        {
-            throw new CommandException($"{archive} is not a readable tar archive: {e.Message}");
-        }
-    }
 
     private static Dictionary<string, LabelRow> ReadLabels(string archive, string csv)
     {

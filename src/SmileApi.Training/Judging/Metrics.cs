@@ -108,23 +108,13 @@ internal static class Metrics
         return curve;
     }
 
-    /// <summary>Probability of a logit after calibration.</summary>
-    public static double Sigmoid(double logit, double temperature = 1) => 1 / (1 + Math.Exp(-logit / temperature));
+    /// <summary>From any number to 0..1.</summary>
+    public static double Sigmoid(double logit) => 1 / (1 + Math.Exp(-logit));
 
-    /// <summary>
-    /// The temperature by which logits must be divided so that their log loss is least (Guo et al. 2017), 0.05 to 20. The slope of
-    /// the loss along 1 / temperature only ever rises, so halving finds where it is zero.
-    /// </summary>
-    public static double FitTemperature(IReadOnlyList<double> logits, IReadOnlyList<bool> smiles)
+    /// <summary>The logit of a probability; probabilities end at 1e-7 and 1 - 1e-7.</summary>
+    public static double Logit(double probability)
     {
-        var (low, high) = (0.05, 20.0);
-        for (var i = 0; i < 60; i++)
-        {
-            var middle = (low + high) / 2;
-            var slope = smiles.Index().Sum(label => logits[label.Index] * (Sigmoid(logits[label.Index] * middle) - (label.Item ? 1 : 0)));
-            (low, high) = slope < 0 ? (middle, high) : (low, middle);
-        }
-
-        return 2 / (low + high);
+        var bounded = Math.Clamp(probability, 1e-7, 1 - 1e-7);
+        return Math.Log(bounded / (1 - bounded));
     }
 }

@@ -23,7 +23,7 @@ internal sealed record EpochRecord(int Epoch, double? Loss, ModelScore Train, Mo
 internal sealed record Checkpoint
 {
     public const string FileName = "checkpoint.bin";
-    private static readonly byte[] Magic = "smile-checkpoint-1\n"u8.ToArray();
+    private static readonly byte[] Magic = "smile-checkpoint-2\n"u8.ToArray();
 
     public required TrainOptions Options { get; init; }
 
@@ -48,10 +48,10 @@ internal sealed record Checkpoint
     public required int BestEpoch { get; init; }
 
     /// <summary>Fitted on the validation logits of the best epoch.</summary>
-    public required double Temperature { get; init; }
+    public required Calibration Calibration { get; init; }
 
-    /// <summary>Scores of the best weights, calibrated, by split; <c>test</c> only once the run has finished.</summary>
-    public required IReadOnlyDictionary<string, ModelScore> Scores { get; init; }
+    /// <summary>Scores of the best weights, calibrated, on the validation faces.</summary>
+    public required ModelScore Val { get; init; }
 
     /// <summary>When the last epoch ended, UTC.</summary>
     public required DateTimeOffset Finished { get; init; }

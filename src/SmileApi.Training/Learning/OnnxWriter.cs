@@ -8,7 +8,7 @@ namespace SmileApi.Training;
 
 /// <summary>
 /// Writes a network as ONNX: input <c>image</c> float32 [N, 1, 100, 100], output <c>probability</c> float32 [N, 1]. Batch
-/// normalisation is folded into the convolutions and the calibration temperature into the linear layer.
+/// normalisation is folded into the convolutions and the calibration into the linear layer.
 /// </summary>
 internal sealed class OnnxWriter
 {
@@ -19,7 +19,7 @@ internal sealed class OnnxWriter
 
     /// <summary>Makes the file's bytes.</summary>
     /// <param name="weights">The network's numbers, running statistics included.</param>
-    /// <param name="metadata">Written under <see cref="ModelMetadata.Key"/>; its temperature divides the logits.</param>
+    /// <param name="metadata">Written under <see cref="ModelMetadata.Key"/>; its temperature divides the logits, its bias is added.</param>
     public static byte[] Write(Weights weights, ModelMetadata metadata)
     {
         var model = new ModelProto
@@ -27,14 +27,14 @@ internal sealed class OnnxWriter
             IrVersion = 8,
             ProducerName = "smile",
             ProducerVersion = metadata.Version,
-            Graph = new OnnxWriter(weights).MakeGraph(metadata.Temperature),
+            Graph = new OnnxWriter(weights).MakeGraph(metadata.Temperature, metadata.Bias),
         };
         model.OpsetImport.Add(new OperatorSetIdProto { Version = 17 });
         model.MetadataProps.Add(new StringStringEntryProto { Key = ModelMetadata.Key, Value = metadata.ToJson() });
         return model.ToByteArray();
     }
 
-    private GraphProto MakeGraph(double temperature)
+    private GraphProto MakeGraph(double temperature, double bias)
     {
         _graph.Input.Add(Value("image", 1, FaceCrop.Side, FaceCrop.Side));
         _graph.Output.Add(Value("probability", 1));
@@ -49,8 +49,8 @@ internal sealed class OnnxWriter
         x = Node("Flatten", "features", [Node("GlobalAveragePool", "pool", [x])]);
         // Gemm computes features x weight: one column.
         var weight = Initializer("linear.weight", [Architecture.Features, 1], [.. _weights["linear.weight"].Select(w => (float)(w / temperature))]);
-        var bias = Initializer("linear.bias", [1], [(float)(_weights["linear.bias"][0] / temperature)]);
-        Node("Sigmoid", "probability", [Node("Gemm", "logit", [x, weight, bias])]);
+        var offset = Initializer("linear.bias", [1], [(float)(_weights["linear.bias"][0] / temperature + bias)]);
+        Node("Sigmoid", "probability", [Node("Gemm", "logit", [x, weight, offset])]);
         return _graph;
     }
 

@@ -3,11 +3,51 @@ namespace SmileApi.Training;
 /// <summary>Every knob of a training run. The checkpoint carries them, so that a resumed run is the same run.</summary>
 internal sealed record TrainOptions
 {
+    /// <summary>Faces as they are: no augmentation.</summary>
+    public static TrainOptions Still { get; } = new()
+    {
+        MinScale = 1,
+        MaxScale = 1,
+        Shift = 0,
+        RollDegrees = 0,
+        Stretch = 0,
+        Perspective = 0,
+        MirrorShare = 0,
+        Contrast = 0,
+        Brightness = 0,
+        Gamma = 0,
+        SideLight = 0,
+        OcclusionShare = 0,
+        BlurShare = 0,
+        NoiseShare = 0,
+        SmallShare = 0,
+        JpegShare = 0,
+    };
+
+    /// <summary>For a first impression, and for models that look for wrong labels: short, and crops not too badly spoilt to be learned from in so short a run.</summary>
+    public static TrainOptions Quick { get; } = new()
+    {
+        Epochs = 16,
+        Stretch = 0,
+        Perspective = 0,
+        Gamma = 0,
+        SideLight = 0,
+        OcclusionShare = 0,
+        SmallShare = 0.1,
+        JpegShare = 0.1,
+    };
+
+    /// <summary>For models that teach others: a little longer, and good at the small faces that nobody has labelled.</summary>
+    public static TrainOptions Teacher { get; } = Quick with { Epochs = 18, SmallShare = 0.25, JpegShare = 0.15 };
+
+    /// <summary>The presets by the name that the command line has for them.</summary>
+    public static IReadOnlyDictionary<string, TrainOptions> Presets { get; } = new OrderedDictionary<string, TrainOptions> { ["full"] = new(), ["quick"] = Quick, ["teacher"] = Teacher };
+
     /// <summary>Seed of all randomness: weights, order, augmentation, dropout. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Passes over the training pictures, at least 1. Default 22.</summary>
-    public int Epochs { get; init; } = 22;
+    /// <summary>Passes over the training pictures, at least 1. Default 40.</summary>
+    public int Epochs { get; init; } = 40;
 
     /// <summary>Faces a step, at least 2. Default 32.</summary>
     public int BatchSize { get; init; } = 32;
@@ -42,6 +82,12 @@ internal sealed record TrainOptions
     /// <summary>Largest turn either way, in degrees. Default 20.</summary>
     public double RollDegrees { get; init; } = 20;
 
+    /// <summary>Width against height is multiplied or divided by up to 1 plus this. Default 0.08.</summary>
+    public double Stretch { get; init; } = 0.08;
+
+    /// <summary>How much nearer an edge of the face may be than its middle, as a share of the distance. Default 0.1.</summary>
+    public double Perspective { get; init; } = 0.1;
+
     /// <summary>Share of crops that are mirrored, 0..1. Default 0.5.</summary>
     public double MirrorShare { get; init; } = 0.5;
 
@@ -50,6 +96,18 @@ internal sealed record TrainOptions
 
     /// <summary>Largest change of brightness either way, in grey levels. Default 25.</summary>
     public double Brightness { get; init; } = 25;
+
+    /// <summary>The exponent of grey levels is multiplied or divided by up to 1 plus this; colour casts turned grey are such changes. Default 0.3.</summary>
+    public double Gamma { get; init; } = 0.3;
+
+    /// <summary>What a light from one side adds there and takes from the other, at most, in grey levels. Default 25.</summary>
+    public double SideLight { get; init; } = 25;
+
+    /// <summary>Share of crops of which something hides a part, 0..1. Default 0.2.</summary>
+    public double OcclusionShare { get; init; } = 0.2;
+
+    /// <summary>Largest side of what hides a part, as a share of the crop's. Default 0.35.</summary>
+    public double MaxOcclusion { get; init; } = 0.35;
 
     /// <summary>Share of crops that are blurred, 0..1. Default 0.3.</summary>
     public double BlurShare { get; init; } = 0.3;
@@ -62,6 +120,18 @@ internal sealed record TrainOptions
 
     /// <summary>Largest deviation of the noise, in grey levels. Default 25.</summary>
     public double MaxNoise { get; init; } = 25;
+
+    /// <summary>Share of crops that are brought down to a small picture and blown up again, 0..1. Default 0.25.</summary>
+    public double SmallShare { get; init; } = 0.25;
+
+    /// <summary>Side of the smallest of those, in pixels. Default 18.</summary>
+    public double MinSide { get; init; } = 18;
+
+    /// <summary>Share of crops that are stored as JPEG, 0..1. Default 0.25.</summary>
+    public double JpegShare { get; init; } = 0.25;
+
+    /// <summary>Lowest quality of those, 1..90. Default 15.</summary>
+    public double MinQuality { get; init; } = 15;
 
     /// <summary>Training faces, cropped as served, on which each epoch is also scored. Default 1000.</summary>
     public int TrainSample { get; init; } = 1000;

@@ -10,12 +10,11 @@ namespace SmileApi.Training;
 
 /// <summary>The faces of a run.</summary>
 /// <param name="Train">To learn from.</param>
-/// <param name="Val">To choose the epoch and the temperature by.</param>
-/// <param name="ReadTest">Reads the faces for the report; called once, when all is chosen.</param>
+/// <param name="Val">To choose the epoch and the calibration by.</param>
 /// <param name="Hashes">SHA-256 of each data file by name.</param>
 /// <param name="Licence">What the trained weights may be used for, in a sentence.</param>
 internal sealed record TrainingData(
-    IReadOnlyList<Face> Train, IReadOnlyList<Face> Val, Func<IReadOnlyList<Face>> ReadTest, IReadOnlyDictionary<string, string> Hashes, string Licence);
+    IReadOnlyList<Face> Train, IReadOnlyList<Face> Val, IReadOnlyDictionary<string, string> Hashes, string Licence);
 
 /// <summary>Where a run is.</summary>
 /// <param name="Loss">Mean over the epoch so far, in nats.</param>
@@ -34,7 +33,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
     /// <summary>Runs to the end, or until asked to stop.</summary>
     /// <param name="checkpoint">To go on from; null begins anew.</param>
     /// <param name="stopping">Stops after the current step; what the epoch has learned by then is lost.</param>
-    /// <returns>The last checkpoint, with its test scores when the run is complete.</returns>
+    /// <returns>The last checkpoint.</returns>
     public Checkpoint Run(Checkpoint? checkpoint, CancellationToken stopping)
     {
         checkpoint ??= Begin();
@@ -79,7 +78,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
             save(checkpoint);
         }
 
-        return checkpoint.Scores.ContainsKey("test") ? checkpoint : Complete(checkpoint);
+        return checkpoint;
     }
 
     /// <summary>Logits of faces as the served network sees them, by the running statistics, without dropout.</summary>
@@ -115,8 +114,8 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
             Deviation = normalisation.Deviation,
             History = [],
             BestEpoch = 0,
-            Temperature = 1,
-            Scores = new Dictionary<string, ModelScore>(),
+            Calibration = Calibration.None,
+            Val = null!, // Judged below.
             Finished = DateTimeOffset.UtcNow,
             Current = weights,
             Velocity = Weights.From((_, length) => new float[length]),
@@ -143,37 +142,24 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
             return checkpoint;
         }
 
-        // Logits that are all zero fit every temperature.
-        var temperature = checkpoint.Epoch == 0 ? 1 : Metrics.FitTemperature(logits, Smiles(data.Val));
+        var calibration = Calibration.Fit(logits, Smiles(data.Val));
         return checkpoint with
         {
             Best = checkpoint.Average,
             BestEpoch = checkpoint.Epoch,
-            Temperature = temperature,
-            Scores = new Dictionary<string, ModelScore> { ["val"] = Calibrated(logits, data.Val, temperature) },
+            Calibration = calibration,
+            Val = Calibrated(logits, data.Val, calibration),
         };
-    }
-
-    /// <summary>Reads the test faces, for the first and last time, and scores the best weights on them.</summary>
-    private Checkpoint Complete(Checkpoint checkpoint)
-    {
-        using var best = new Network(checkpoint.Best);
-        var test = data.ReadTest();
-        var (logits, _) = Score(best, test, checkpoint.Normalisation);
-        var scores = new Dictionary<string, ModelScore>(checkpoint.Scores) { ["test"] = Calibrated(logits, test, checkpoint.Temperature) };
-        checkpoint = checkpoint with { Scores = scores };
-        save(checkpoint);
-        return checkpoint;
     }
 
     private static (double[] Logits, ModelScore Score) Score(Network network, IReadOnlyList<Face> faces, Normalisation normalisation)
     {
         var logits = Logits(network, [.. faces.Select(face => face.Crop(normalisation))]);
-        return (logits, Calibrated(logits, faces, temperature: 1));
+        return (logits, Calibrated(logits, faces, Calibration.None));
     }
 
-    private static ModelScore Calibrated(double[] logits, IReadOnlyList<Face> faces, double temperature) =>
-        Metrics.Score([.. logits.Select(logit => Metrics.Sigmoid(logit, temperature))], Smiles(faces));
+    private static ModelScore Calibrated(double[] logits, IReadOnlyList<Face> faces, Calibration calibration) =>
+        Metrics.Score([.. logits.Select(calibration.Probability)], Smiles(faces));
 
     private static bool[] Smiles(IReadOnlyList<Face> faces) => [.. faces.Select(face => face.IsSmile)];
 

@@ -14,20 +14,21 @@ namespace SmileApi.Models;
 /// <param name="JpegDecoder">What reads JPEG pictures: <c>libturbojpeg</c> or <c>SkiaSharp</c>.</param>
 /// <param name="Threshold">Probabilities from here on count as a smile, unless a request says otherwise.</param>
 /// <param name="Temperature">Calibration temperature, already part of the weights.</param>
+/// <param name="Bias">Calibration bias, already part of the weights.</param>
 /// <param name="Input">What the network expects to see.</param>
 /// <param name="Cost">Size and cost of the network.</param>
 /// <param name="Scores">Scores by data split.</param>
 /// <param name="Training">How the weights came about.</param>
 /// <param name="Licence">What the weights may be used for.</param>
 internal sealed record ModelCard(
-    string Name, string Version, string Sha256, string Provider, string JpegDecoder, float Threshold, double Temperature,
+    string Name, string Version, string Sha256, string Provider, string JpegDecoder, float Threshold, double Temperature, double Bias,
     ModelInput Input, ModelCost Cost, IReadOnlyDictionary<string, ModelScore> Scores, ModelTraining Training, string Licence)
 {
     public static ModelCard Of(SmileModel model, ImageDecoder decoder)
     {
         var metadata = model.Metadata;
         return new ModelCard(
-            metadata.Name, metadata.Version, model.Sha256, model.Provider, decoder.JpegBackend, metadata.Threshold, metadata.Temperature,
+            metadata.Name, metadata.Version, model.Sha256, model.Provider, decoder.JpegBackend, metadata.Threshold, metadata.Temperature, metadata.Bias,
             metadata.Input, metadata.Cost, metadata.Scores, metadata.Training, metadata.Licence);
     }
 }

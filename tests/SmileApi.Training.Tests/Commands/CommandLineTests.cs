@@ -157,37 +157,6 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public void Models_label_what_is_disputed_and_training_learns_from_that_too()
-    {
-        WriteModel("model.onnx");
-        DrawnFaces.WriteArchive(_folder["data"], disputed: 30);
-        var (code, output, errors) = Smile("label", "model.onnx", "model.onnx", "--data", "data", "--out", "soft-labels.csv");
-        Assert.Equal((0, ""), (code, errors));
-        Assert.Contains("30 pictures disputed, 30 of them taken for smiles", output, StringComparison.Ordinal);
-
-        var labels = SoftLabels.Read(_folder["soft-labels.csv"]);
-        Assert.Equal(30, labels.Targets.Count);
-        Assert.All(labels.Targets.Values, target => Assert.Equal(0.5f, target));
-
-        var archive = Lfw160.Open(_folder["data"], labels);
-        Assert.Equal(80 + 30, archive.Faces("train", 1).Count);
-        Assert.Equal(30, archive.Faces("train", 1).Count(face => face.Target == 0.5f));
-        Assert.Equal(40, archive.Faces("val", 1).Count);
-        Assert.Equal(80, Lfw160.Open(_folder["data"]).Faces("train", 1).Count);
-        Assert.Equal(labels.Sha256, archive.Hashes()["soft-labels.csv"]);
-    }
-
-    [Theory]
-    [InlineData("", "does not begin with the line sha256,label,target")]
-    [InlineData("sha256,label,target\nabc,disputed,0.5\n", "Line 2 of labels.csv is not a hash")]
-    [InlineData("sha256,label,target\n0000000000000000000000000000000000000000000000000000000000000000,disputed,1.5\n", "Line 2 of labels.csv is not a hash")]
-    public void Soft_labels_that_are_none_are_refused(string csv, string message)
-    {
-        File.WriteAllText(_folder["labels.csv"], csv);
-        Assert.Contains(message, Assert.Throws<CommandException>(() => SoftLabels.Read(_folder["labels.csv"])).Message.Replace(_folder.Path + Path.DirectorySeparatorChar, "", StringComparison.Ordinal), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_folder_without_the_two_classes_is_refused()
     {
         Directory.CreateDirectory(_folder["faces/happy"]);
@@ -299,8 +268,8 @@ public sealed class CommandLineTests : IDisposable
             Deviation = 60,
             History = [new EpochRecord(0, null, new ModelScore(1, 0, 0, 0, 0), new ModelScore(1, 0, 0, 0, 0), 0)],
             BestEpoch = 0,
-            Temperature = 1,
-            Scores = new Dictionary<string, ModelScore>(),
+            Calibration = Calibration.None,
+            Val = new ModelScore(1, 0, 0, 0, 0),
             Finished = DateTimeOffset.UnixEpoch,
         };
         AtomicFile.Write(_folder[path], OnnxWriter.Write(weights, ExportCommand.Describe(checkpoint)));

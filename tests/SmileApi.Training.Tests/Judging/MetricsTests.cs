@@ -71,22 +71,6 @@ public sealed class MetricsTests
     [Fact]
     public void Log_loss_of_certain_mistakes_is_finite() => Assert.Equal(-Math.Log(1e-7), Metrics.LogLoss([0, 1], [true, false]), 6);
 
-    [Theory]
-    [InlineData(0.5)]
-    [InlineData(1)]
-    [InlineData(3)]
-    public void The_temperature_by_which_logits_were_multiplied_is_found_again(double temperature)
-    {
-        // Labels drawn with the probabilities that the logits claim, so that the right temperature of these is 1.
-        double[] logits = [.. Enumerable.Range(0, 40_000).Select(i => 3 * new SplitMix(1, i).Normal())];
-        bool[] smiles = [.. logits.Select((logit, i) => new SplitMix(2, i).Uniform() < Metrics.Sigmoid(logit))];
-        var found = Metrics.FitTemperature([.. logits.Select(logit => logit * temperature)], smiles);
-        Assert.InRange(found / temperature, 0.97, 1.03);
-        Assert.All(new[] { 0.9, 1.1 }, factor => Assert.True(Loss(found) < Loss(found * factor)));
-
-        double Loss(double t) => Metrics.LogLoss([.. logits.Select(logit => Metrics.Sigmoid(logit * temperature, t))], smiles);
-    }
-
     [Fact]
     public void Wilsons_interval_is_the_published_one()
     {

@@ -5,10 +5,7 @@ namespace SmileApi.Training.Tests;
 public sealed class AugmentationTests
 {
     private static readonly Normalisation Levels = new(120, 60);
-    private static readonly TrainOptions Still = new()
-    {
-        MinScale = 1, MaxScale = 1, Shift = 0, RollDegrees = 0, MirrorShare = 0, Contrast = 0, Brightness = 0, BlurShare = 0, NoiseShare = 0,
-    };
+    private static readonly TrainOptions Still = TrainOptions.Still;
 
     private readonly Face _face = DrawnFaces.Faces(4, 1)[0];
 

@@ -52,7 +52,7 @@ public sealed class NetworkTests
         }
 
         crops.AddRange(DrawnFaces.Faces(9, 20).Select(face => face.Crop(new Normalisation(120, 60))));
-        var (weights, metadata) = (Scrambled(5), Metadata(temperature: 1.7));
+        var (weights, metadata) = (Scrambled(5), Metadata(temperature: 1.7, bias: -0.3));
         using (var settling = new Network(weights))
         {
             // Statistics as after training, and logits about zero, where the sigmoid is steepest and hides no difference.
@@ -67,7 +67,7 @@ public sealed class NetworkTests
         }
 
         using var network = new Network(weights);
-        var expected = Trainer.Logits(network, crops).Select(logit => Metrics.Sigmoid(logit, 1.7)).ToArray();
+        var expected = Trainer.Logits(network, crops).Select(logit => new Calibration(1.7, -0.3).Probability(logit)).ToArray();
         using var file = new TemporaryFolder();
         File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(weights, metadata));
         Assert.True(SmileModel.TryLoad(file["model.onnx"], out var model, out var reason), reason);
@@ -86,10 +86,11 @@ public sealed class NetworkTests
     public void The_export_says_what_the_model_is()
     {
         using var file = new TemporaryFolder();
-        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(Scrambled(1), Metadata(temperature: 1.25)));
+        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(Scrambled(1), Metadata(temperature: 1.25, bias: 0.5)));
         Assert.True(SmileModel.TryLoad(file["model.onnx"], out var model, out var reason), reason);
         using var loaded = model;
         Assert.Equal(1.25, loaded.Metadata.Temperature);
+        Assert.Equal(0.5, loaded.Metadata.Bias);
         Assert.Equal(20, loaded.Metadata.Cost.Layers);
         Assert.Equal("ab", loaded.Metadata.Training.Data["faces.tar"]);
     }
@@ -130,7 +131,7 @@ public sealed class NetworkTests
         return weights;
     }
 
-    private static ModelMetadata Metadata(double temperature) => new()
+    private static ModelMetadata Metadata(double temperature, double bias) => new()
     {
         Format = ModelMetadata.CurrentFormat,
         Name = "test",
@@ -138,6 +139,7 @@ public sealed class NetworkTests
         Input = new ModelInput(FaceCrop.Side, 120, 60, ModelMetadata.TightCrop),
         Threshold = 0.5f,
         Temperature = temperature,
+        Bias = bias,
         Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
         Training = new ModelTraining(1, 2, 3, DateTimeOffset.UnixEpoch, new Dictionary<string, string> { ["faces.tar"] = "ab" }),
         Scores = new Dictionary<string, ModelScore>(),

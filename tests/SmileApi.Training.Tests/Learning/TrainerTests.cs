@@ -14,7 +14,7 @@ public sealed class TrainerTests
         Assert.Equal(Math.Log(2), start.Val.LogLoss, 0.03);
         Assert.Equal(0.5, start.Val.BalancedAccuracy, 0.05);
         Assert.Equal(11, checkpoint.History.Count);
-        Assert.True(checkpoint.Scores["test"].BalancedAccuracy > 0.9, $"Balanced accuracy is {checkpoint.Scores["test"].BalancedAccuracy:P1}.");
+        Assert.True(checkpoint.Val.BalancedAccuracy > 0.9, $"Balanced accuracy is {checkpoint.Val.BalancedAccuracy:P1}.");
     }
 
     [Fact]
@@ -110,7 +110,7 @@ public sealed class TrainerTests
     internal static void SameWeights(Checkpoint expected, Checkpoint actual)
     {
         Assert.Equal(expected.History.Select(record => record with { Seconds = 0 }), actual.History.Select(record => record with { Seconds = 0 }));
-        Assert.Equal(expected.Temperature, actual.Temperature);
+        Assert.Equal(expected.Calibration, actual.Calibration);
         foreach (var part in new Func<Checkpoint, Weights>[] { run => run.Current, run => run.Velocity, run => run.Average, run => run.Best })
         {
             Assert.All(Weights.Layout, tensor => Assert.Equal(part(expected)[tensor.Name], part(actual)[tensor.Name]));
