@@ -44,22 +44,22 @@ internal sealed record SoftLabels(string FileName, string Sha256, IReadOnlyDicti
             throw new CommandException($"{path} cannot be read: {e.Message}");
         }
 
-        var lines = Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (lines.FirstOrDefault() != Header)
+        var table = CsvTable.Read(path, bytes);
+        if (string.Join(',', table.Columns) != Header)
         {
             throw new CommandException($"{path} does not begin with the line {Header}; make it with: smile label");
         }
 
         var targets = new Dictionary<string, float>();
-        foreach (var (number, line) in lines.Index().Skip(1))
+        foreach (var row in table.Rows)
         {
-            if (line.Split(',') is not [{ Length: 64 } key, _, var cell]
-                || !float.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out var target) || target is not (>= 0 and <= 1))
+            if (row["sha256"].Length != 64
+                || !float.TryParse(row["target"], NumberStyles.Float, CultureInfo.InvariantCulture, out var target) || target is not (>= 0 and <= 1))
             {
-                throw new CommandException($"Line {number + 1} of {path} is not a hash, a label and a target from 0 to 1.");
+                throw new CommandException($"Line {row.Line} of {path} is not a hash, a label and a target from 0 to 1.");
             }
 
-            targets[key] = target;
+            targets[row["sha256"]] = target;
         }
 
         return new SoftLabels(Path.GetFileName(path), KeyOf(bytes), targets);

@@ -38,7 +38,7 @@ internal static class Plots
         });
     }
 
-    /// <summary>Writes <c>roc.png</c>, <c>reliability.png</c> and <c>scores.png</c> of one evaluation.</summary>
+    /// <summary>Writes <c>roc.png</c> (where both classes are there), <c>reliability.png</c> and <c>scores.png</c> of one evaluation.</summary>
     public static void Evaluation(double[] probabilities, bool[] smiles, string folder)
     {
         if (!TryAddFont("smile evaluate"))
@@ -46,12 +46,16 @@ internal static class Plots
             return;
         }
 
-        Save(Path.Combine(folder, "roc.png"), "Receiver operating characteristic", "share of other faces taken for smiles", "share of smiles found", Alignment.LowerRight, plot =>
+        if (smiles.Contains(true) && smiles.Contains(false))
         {
-            var curve = Metrics.RocCurve(probabilities, smiles);
-            Line(plot, [.. curve.Select(point => point.FalsePositives)], [.. curve.Select(point => point.TruePositives)], "the model", markers: false);
-            Diagonal(plot, "a coin toss");
-        });
+            Save(Path.Combine(folder, "roc.png"), "Receiver operating characteristic", "share of other faces taken for smiles", "share of smiles found", Alignment.LowerRight, plot =>
+            {
+                var curve = Metrics.RocCurve(probabilities, smiles);
+                Line(plot, [.. curve.Select(point => point.FalsePositives)], [.. curve.Select(point => point.TruePositives)], "the model", markers: false);
+                Diagonal(plot, "a coin toss");
+            });
+        }
+
         Save(Path.Combine(folder, "reliability.png"), "Reliability", "probability of a smile, as answered", "share that did smile", Alignment.LowerRight, plot =>
         {
             var bins = Metrics.Reliability(probabilities, smiles);
