@@ -9,6 +9,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     EvaluateCommand.Make(),
     PredictCommand.Make(),
     ExportCommand.Make(),
+    CardCommand.Make(),
     LabelCommand.Make(),
     GoldenCommand.Make(),
     MeanFacesCommand.Make(),

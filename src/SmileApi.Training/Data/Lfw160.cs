@@ -74,6 +74,9 @@ internal sealed class Lfw160 : IFaceData
         return new Lfw160(archive, ReadLabels(archive, labels), softLabels);
     }
 
+    /// <summary>What <c>labels.csv</c> says, in its order.</summary>
+    public IReadOnlyList<LabelRow> Rows => [.. _rows.Values];
+
     /// <summary>SHA-256 of each data file by name, lower-case hexadecimal.</summary>
     public IReadOnlyDictionary<string, string> Hashes()
     {

@@ -8,14 +8,15 @@ internal static class Plots
     private const string Font = "smile";
 
     /// <summary>Writes <c>loss.png</c> and <c>accuracy.png</c>; says so in one line where the system has no font to write with.</summary>
-    public static void Learning(Checkpoint checkpoint, string folder)
+    /// <param name="history">From epoch 0, before the first step, on.</param>
+    /// <param name="again">The command that would draw them later.</param>
+    public static void Learning(IReadOnlyList<EpochRecord> history, string folder, string again)
     {
-        if (!TryAddFont("smile export"))
+        if (!TryAddFont(again))
         {
             return;
         }
 
-        var history = checkpoint.History;
         double[] epochs = [.. history.Select(record => (double)record.Epoch)];
         const string EpochAxis = "epoch (0: random weights, before the first step)";
         Save(Path.Combine(folder, "loss.png"), "Loss while learning", EpochAxis, "binary cross-entropy, nats", Alignment.UpperRight, plot =>

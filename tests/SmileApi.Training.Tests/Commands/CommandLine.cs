@@ -40,14 +40,14 @@ public abstract class CommandLine : IDisposable
             RedirectStandardError = true,
         })!;
 
-    /// <summary>A model that knows nothing.</summary>
-    protected void WriteModel(string path)
+    /// <summary>A model that knows nothing, and the history of its run.</summary>
+    /// <param name="data">SHA-256 of what it claims to have learned from, by name.</param>
+    private protected void WriteModel(string path, IReadOnlyDictionary<string, string>? data = null)
     {
-        var weights = Weights.Random(1);
         var checkpoint = new Checkpoint
         {
             Options = new TrainOptions(),
-            Data = new Dictionary<string, string>(),
+            Data = data ?? new Dictionary<string, string>(),
             Licence = "For anything.",
             Pictures = 0,
             Mean = 128,
@@ -58,6 +58,8 @@ public abstract class CommandLine : IDisposable
             Scores = new Dictionary<string, ModelScore>(),
             Finished = DateTimeOffset.UnixEpoch,
         };
-        AtomicFile.Write(Folder[path], OnnxWriter.Write(weights, ExportCommand.Describe(checkpoint)));
+        var metadata = ExportCommand.Describe(checkpoint);
+        AtomicFile.Write(Folder[path], OnnxWriter.Write(Weights.Random(1), metadata));
+        RunHistory.Of(checkpoint, metadata).Save(RunHistory.PathBeside(Folder[path]));
     }
 }

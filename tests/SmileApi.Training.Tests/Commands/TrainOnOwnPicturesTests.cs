@@ -1,6 +1,6 @@
 namespace SmileApi.Training.Tests;
 
-/// <summary><c>smile train --data</c> with what strangers may bring.</summary>
+/// <summary><c>smile train --data</c> with what strangers may bring: their pictures, their mistakes, their full disks.</summary>
 public sealed class TrainOnOwnPicturesTests : CommandLine
 {
     [Fact]
@@ -81,5 +81,29 @@ public sealed class TrainOnOwnPicturesTests : CommandLine
         Needs.LibTorch();
         File.WriteAllText(Folder["file"], "");
         Fails("cannot be written", "train", "--out", "file/smile.onnx");
+    }
+
+    [Fact]
+    public void A_disk_that_fills_up_ends_a_run_in_one_line_which_goes_on_to_the_same_result_when_there_is_room()
+    {
+        Needs.LibTorch();
+        DrawnFaces.WriteArchive(Folder["data"]);
+        string[] train = ["train", "--data", "data", "--epochs", "2", "--batch", "8"];
+        var (code, _, errors) = Smile([.. train, "--run", "whole", "--out", "models/whole.onnx"]);
+        Assert.True(code == 0, errors);
+
+        // Room for one checkpoint, but not for the next one beside it.
+        using var disk = FullDisk.Make(bytesLeft: new FileInfo(Folder["whole/checkpoint.bin"]).Length * 3 / 2);
+        var run = Path.Combine(disk.Path, "run");
+        (code, _, errors) = Smile([.. train, "--run", run, "--out", "models/full.onnx"]);
+        Assert.Equal(1, code);
+        Assert.StartsWith($"{Path.Combine(run, "checkpoint.bin")} cannot be written: No space left on device", Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
+        Assert.Equal(["checkpoint.bin"], Directory.GetFiles(run).Select(Path.GetFileName));
+        Assert.Equal(0, Checkpoint.Load(run).Epoch);
+
+        disk.Free();
+        (code, _, errors) = Smile("train", "--data", "data", "--run", run, "--resume", "--out", "models/full.onnx");
+        Assert.True(code == 0, errors);
+        TrainerTests.SameWeights(Checkpoint.Load(Folder["whole"]), Checkpoint.Load(run));
     }
 }
