@@ -21,6 +21,7 @@ internal static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            Remove(temporary);
             throw new CommandException($"{path} cannot be written: {e.Message}");
         }
     }
@@ -35,5 +36,18 @@ internal static class AtomicFile
         var probe = $"{path}.probe";
         Write(probe, ReadOnlyMemory<byte>.Empty);
         File.Delete(probe);
+    }
+
+    /// <summary>Half a file is no use to anybody, and on a full disk in the way.</summary>
+    private static void Remove(string temporary)
+    {
+        try
+        {
+            File.Delete(temporary);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What went wrong before is what the caller must know.
+        }
     }
 }

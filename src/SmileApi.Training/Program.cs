@@ -12,6 +12,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     ExportCommand.Make(),
     CleanCommand.Make(),
     TeachCommand.Make(),
+    CardCommand.Make(),
     GoldenCommand.Make(),
     MeanFacesCommand.Make(),
 };

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Globalization;
 using System.Text;
 using SmileApi.Imaging;
 
@@ -20,20 +21,23 @@ internal static class DrawnFaces
         return new Face(image, Square.Scaled(Side), i % 2);
     })];
 
-    /// <summary>Writes an archive like the real one; every third face has no square of its own.</summary>
+    /// <summary>
+    /// Writes an archive like the real one; every third face has no square of its own. As many as are disputed in <c>train</c> are
+    /// in <c>test</c> happy and unmatched, but one of them sad.
+    /// </summary>
     public static string WriteArchive(string folder, int train = 80, int disputed = 0)
     {
         Directory.CreateDirectory(folder);
         var labels = new StringBuilder("file,person,split,label,emotion,smilesmiled_label,smilesmiled_id,face_x,face_y,face_size\n");
         using var archive = new TarWriter(File.Create(Path.Combine(folder, Lfw160.ArchiveName)));
-        foreach (var (seed, split, count, label) in new[] { (1, "train", train, ""), (5, "train", disputed, "disputed"), (2, "val", 40, ""), (3, "test", 40, "") })
+        foreach (var (seed, split, count, label) in new[] { (1, "train", train, ""), (5, "train", disputed, "disputed"), (6, "test", disputed, "unmatched"), (2, "val", 40, ""), (3, "test", 40, "") })
         {
             for (var i = 0; i < count; i++)
             {
                 var picture = Draw(seed, i);
                 var delivered = label.Length > 0 ? label : i % 2 == 1 ? "smile" : "nonsmile";
                 Add($"lfw160/images/{picture.Name}.png", GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
-                labels.Append($"{picture.Name}.png,nobody,{split},{delivered},,,,{(i % 3 == 0 ? ",," : "0.1,0.1,0.8")}\n");
+                labels.Append($"{picture.Name}.png,person {i % 12},{split},{delivered},{(label != "unmatched" ? "" : i == 0 ? "sadness" : "happiness")},,,{(i % 3 == 0 ? ",," : "0.1,0.1,0.8")}\n");
             }
         }
 
@@ -41,6 +45,20 @@ internal static class DrawnFaces
         return folder;
 
         void Add(string name, byte[] bytes) => archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
+    }
+
+    /// <summary>Writes an archive of small faces without labels beside the other one.</summary>
+    /// <returns>Their keys.</returns>
+    public static string[] WriteFaces36(string folder, int count)
+    {
+        using var archive = new TarWriter(File.Create(Path.Combine(folder, Faces36.ArchiveName)));
+        return [.. Enumerable.Range(0, count).Select(i =>
+        {
+            using var bitmap = GreyPng.Bitmap(GoldenPictures.DrawFace("", 36, 36, i % 2 == 1 ? 0.2 : -0.2, 150 + i).Pixels, 36, 36);
+            using var jpeg = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 95);
+            archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, $"faces36/{i}.jpg") { DataStream = new MemoryStream(jpeg.ToArray()) });
+            return TrainingTargets.KeyOf(jpeg.AsSpan());
+        })];
     }
 
     /// <summary>Writes the faces as picture files in the sub-folders <c>smile</c> and <c>other</c>.</summary>
@@ -55,6 +73,26 @@ internal static class DrawnFaces
         }
 
         return count;
+    }
+
+    /// <summary>Writes the faces as picture files in the folder of a CSV file that lists them, smiling and not by turns.</summary>
+    /// <param name="header">Of the CSV file, after <c>file,label</c>: <c>,split</c> for instance.</param>
+    /// <param name="rest">The rest of each line, by its number from 0.</param>
+    /// <returns>The CSV file.</returns>
+    public static string WriteCsv(string folder, int count, string header = "", Func<int, string>? rest = null)
+    {
+        Directory.CreateDirectory(folder);
+        var csv = new StringBuilder($"file,label{header}\n");
+        for (var i = 0; i < count; i++)
+        {
+            var picture = Draw(7, i);
+            File.WriteAllBytes(Path.Combine(folder, $"{i}.png"), GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
+            csv.Append(CultureInfo.InvariantCulture, $"{i}.png,{(i % 2 == 1 ? "smile" : "nonsmile")}{rest?.Invoke(i)}\n");
+        }
+
+        var path = Path.Combine(folder, "faces.csv");
+        File.WriteAllText(path, csv.ToString());
+        return path;
     }
 
     private static GoldenPicture Draw(int seed, int index)

@@ -5,11 +5,10 @@ namespace SmileApi.Training;
 /// <summary>What several commands have in common.</summary>
 internal static class CommonOptions
 {
-    public static Option<string?> Data() => new("--data")
-    {
-        Description = $"Folder with two sub-folders of pictures, one called 'smile', each picture a face that fills it; or with {Lfw160.ArchiveName}. [default: SMILE_DATA, else ../shared/data]",
-        HelpName = "DIR",
-    };
+    public const string DataDescription =
+        $"Folder with two sub-folders of pictures, one called 'smile', each picture a face that fills it; or a CSV file with the columns file and label; or a folder with {Lfw160.ArchiveName}. [default: SMILE_DATA, else ../shared/data]";
+
+    public static Option<string?> Data() => new("--data") { Description = DataDescription, HelpName = "DATA" };
 
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of a table." };
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using SmileApi.Inference;
 
 namespace SmileApi.Training;
@@ -40,22 +39,9 @@ internal static class ExportCommand
             Console.WriteLine($"{split}: accuracy {score.Accuracy:P2}, balanced {score.BalancedAccuracy:P2}, ROC AUC {score.RocAuc:F4}, log loss {score.LogLoss:F4} on {score.Count} faces");
         }
 
-        var folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(target))!, "training");
-        var history = new
-        {
-            model = metadata.Name,
-            version = metadata.Version,
-            checkpoint.Pictures,
-            checkpoint.BestEpoch,
-            metadata.Temperature,
-            metadata.Bias,
-            metadata.Scores,
-            checkpoint.Data,
-            checkpoint.Options,
-            epochs = checkpoint.History,
-        };
-        AtomicFile.Write(Path.Combine(folder, "history.json"), JsonSerializer.SerializeToUtf8Bytes(history, JsonOutput.Indented));
-        Plots.Learning(checkpoint, folder);
+        var history = RunHistory.PathBeside(target);
+        RunHistory.Of(checkpoint, metadata).Save(history);
+        Plots.Learning(checkpoint.History, Path.GetDirectoryName(history)!, again: "smile export");
     }
 
     /// <summary>What the model says of itself.</summary>

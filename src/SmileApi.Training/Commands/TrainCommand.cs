@@ -71,8 +71,13 @@ internal static class TrainCommand
         AtomicFile.RequireWritable(Path.Combine(run, Checkpoint.FileName));
         AtomicFile.RequireWritable(target);
         var source = FaceData.Open(folder, targets, without);
-        var data = new TrainingData(
-            source.Faces("train", LeastPerClass), source.Faces("val", LeastPerClass), source.Hashes(), source.Licence);
+        var (train, val) = (source.Faces("train", LeastPerClass), source.Faces("val", LeastPerClass));
+        if (!noTest)
+        {
+            source.Faces("test", perClass: 1); // Nothing looks at them before the end; but that there are some must be known before hours of work.
+        }
+
+        var data = new TrainingData(train, val, source.Hashes(), source.Licence);
         if (earlier is not null && !earlier.Data.ToHashSet().SetEquals(data.Hashes))
         {
             throw new CommandException($"The run in {run} was trained on other data than these; a resumed run would not be the same run.");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace SmileApi.Training;
 
@@ -11,7 +10,6 @@ internal static class ByEye
 {
     public const string FileName = "by-eye.csv";
     public const string Faces36Set = "faces36";
-    private const string Header = "sha256,set,smile";
     private static readonly string[] Sets = ["disputed", "unmatched", Faces36Set];
     private static readonly string[] Grades = ["0", "0.3", "0.5", "0.7", "1"];
 
@@ -25,21 +23,27 @@ internal static class ByEye
     /// <exception cref="CommandException">It cannot be read or is no such file.</exception>
     public static IReadOnlyDictionary<string, Verdict> Read(string path)
     {
+        byte[] bytes;
         try
         {
-            var lines = File.ReadAllText(path, Encoding.UTF8).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            return lines.FirstOrDefault() == Header
-                ? lines.Skip(1).Select((line, index) => Parse(path, index + 2, line)).ToDictionary(verdict => verdict.Key)
-                : throw new CommandException($"{path} does not begin with the line {Header}.");
+            bytes = File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CommandException($"{path} cannot be read: {e.Message}");
         }
-    }
 
-    private static Verdict Parse(string path, int number, string line) =>
-        line.Split(',') is [{ Length: 64 } key, var set, var smile] && Sets.Contains(set) && Grades.Contains(smile)
-            ? new Verdict(key, set, double.Parse(smile, CultureInfo.InvariantCulture))
-            : throw new CommandException($"Line {number} of {path} is not a hash, a set and 0, 0.3, 0.5, 0.7 or 1.");
+        var verdicts = new Dictionary<string, Verdict>();
+        foreach (var row in CsvTable.Read(path, bytes).Require(path, "sha256", "set", "smile").Rows)
+        {
+            if (row["sha256"].Length != 64 || !Sets.Contains(row["set"]) || !Grades.Contains(row["smile"]))
+            {
+                throw new CommandException($"Line {row.Line} of {path} is not a hash, a set ({string.Join(", ", Sets)}) and a grade ({string.Join(", ", Grades)}).");
+            }
+
+            verdicts[row["sha256"]] = new Verdict(row["sha256"], row["set"], double.Parse(row["smile"], CultureInfo.InvariantCulture));
+        }
+
+        return verdicts;
+    }
 }

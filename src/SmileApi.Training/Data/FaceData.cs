@@ -6,30 +6,47 @@ internal interface IFaceData
     /// <summary>What a model trained on these pictures may be used for, in a sentence.</summary>
     string Licence { get; }
 
-    /// <summary>The decoded faces of one split, always in the same order.</summary>
+    /// <summary>Whose faces are judged when nobody says: a split, or <see cref="FaceData.All"/>.</summary>
+    string DefaultSplit { get; }
+
+    /// <summary>The decoded faces of one split, or of <see cref="FaceData.All"/>, always in the same order.</summary>
     /// <exception cref="CommandException">There are fewer than <paramref name="perClass"/> of a class.</exception>
     IReadOnlyList<Face> Faces(string split, int perClass);
+
+    /// <summary>The faces of a split whose label is not certain, in groups; none where every label is.</summary>
+    IReadOnlyList<FaceGroup> Uncertain(string split) => [];
 
     /// <summary>SHA-256 of the data by name, lower-case hexadecimal.</summary>
     IReadOnlyDictionary<string, string> Hashes();
 }
 
-/// <summary>Finds out what kind of data a folder holds.</summary>
+/// <summary>Faces that have something in common.</summary>
+internal sealed record FaceGroup(string Name, IReadOnlyList<Face> Faces);
+
+/// <summary>Finds out what kind of data a path holds.</summary>
 internal static class FaceData
 {
-    /// <param name="folder">The folder, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
+    /// <summary>Instead of a split: the faces of all three.</summary>
+    public const string All = "all";
+
+    /// <param name="path">A folder or a CSV file, or null for <c>SMILE_DATA</c>, or else <c>../shared/data</c>.</param>
     /// <param name="targets">A CSV that <c>smile clean</c> or <c>smile teach</c> has written, or null; for <see cref="Lfw160"/> only.</param>
     /// <param name="without">Training pictures of these people are left out; for <see cref="Lfw160"/> only.</param>
     /// <exception cref="CommandException">It holds nothing to learn from.</exception>
-    public static IFaceData Open(string? folder, string? targets = null, Fold? without = null)
+    public static IFaceData Open(string? path, string? targets = null, Fold? without = null)
     {
-        folder = Existing(folder);
+        path = Named(path);
         var read = targets is null ? null : TrainingTargets.Read(targets);
-        return (File.Exists(Path.Combine(folder, Lfw160.ArchiveName)), read, without) switch
+        if (!File.Exists(path) && File.Exists(Path.Combine(Existing(path), Lfw160.ArchiveName)))
         {
-            (true, _, _) => Lfw160.Open(folder, read, without),
-            (false, null, null) => ClassFolders.Open(folder),
-            _ => throw new CommandException($"--targets and --without-fold belong to {Lfw160.ArchiveName}, and the data folder {folder} has none."),
+            return Lfw160.Open(path, read, without);
+        }
+
+        return (File.Exists(path), read, without) switch
+        {
+            (true, null, null) => CsvFaces.Open(path),
+            (false, null, null) => ClassFolders.Open(path),
+            _ => throw new CommandException($"--targets and --without-fold belong to {Lfw160.ArchiveName}, and {path} has none."),
         };
     }
 
@@ -37,10 +54,10 @@ internal static class FaceData
     /// <exception cref="CommandException">There is no such folder.</exception>
     public static string Existing(string? folder)
     {
-        folder ??= Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 } named ? named : Path.Combine("..", "shared", "data");
+        folder = Named(folder);
         return Directory.Exists(folder)
             ? folder
-            : throw new CommandException($"There is no data folder {folder}; name the one that holds the pictures by --data or SMILE_DATA.");
+            : throw new CommandException($"There is no data folder {folder}; name the one that holds the pictures, here or by SMILE_DATA.");
     }
 
     /// <summary>Refuses what is too little to learn from or to measure by.</summary>
@@ -52,4 +69,7 @@ internal static class FaceData
             : throw new CommandException(
                 $"{source} has {smiles} smile and {faces.Count - smiles} nonsmile pictures in its split '{split}'; at least {perClass} of each are needed.");
     }
+
+    private static string Named(string? path) =>
+        path ?? (Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 } named ? named : Path.Combine("..", "shared", "data"));
 }

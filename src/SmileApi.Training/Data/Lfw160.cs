@@ -48,6 +48,8 @@ internal sealed class Lfw160 : IFaceData
 
     private static readonly string[] Columns = ["file", "person", "split", "label", "emotion", "face_x", "face_y", "face_size"];
 
+    private static readonly string[] UncertainGroups = ["disputed", "unmatched happiness", "unmatched, another emotion"];
+
     private readonly string _archive;
     private readonly Dictionary<string, LabelRow> _rows;
     private readonly TrainingTargets? _targets;
@@ -66,7 +68,7 @@ internal sealed class Lfw160 : IFaceData
         var archive = Path.Combine(Folder(folder), ArchiveName);
         var labels = Archive.Entries(archive, name => name.EndsWith("/labels.csv", StringComparison.Ordinal)).Select(entry => entry.Bytes).FirstOrDefault()
             ?? throw new CommandException($"{archive} has no labels.csv in it, so it is another archive than the one expected.");
-        return new Lfw160(archive, ReadLabels(archive, System.Text.Encoding.UTF8.GetString(labels)), targets, without);
+        return new Lfw160(archive, ReadLabels(archive, labels), targets, without);
     }
 
     /// <summary>The data folder that is meant.</summary>
@@ -77,6 +79,9 @@ internal sealed class Lfw160 : IFaceData
         folder = FaceData.Existing(folder);
         return File.Exists(Path.Combine(folder, ArchiveName)) ? folder : throw new CommandException($"The data folder {folder} has no {ArchiveName}.");
     }
+
+    /// <summary>What <c>labels.csv</c> says, in its order.</summary>
+    public IReadOnlyList<LabelRow> Rows => [.. _rows.Values];
 
     /// <summary>SHA-256 of each data file by name, lower-case hexadecimal.</summary>
     public IReadOnlyDictionary<string, string> Hashes()
@@ -111,6 +116,8 @@ internal sealed class Lfw160 : IFaceData
         LabelRow? Find(string entry) => _rows.GetValueOrDefault(entry[(entry.LastIndexOf('/') + 1)..]);
     }
 
+    public string DefaultSplit => "test";
+
     public string Licence =>
         "The weights were trained on pictures that allow research use only; for commercial use retrain on pictures of your own, by one command: smile train.";
 
@@ -125,7 +132,7 @@ internal sealed class Lfw160 : IFaceData
     {
         if (split != "train")
         {
-            return FaceData.RequireBoth([.. Files(row => row.Split == split && row.IsAgreed).Select(file => Face(file.Row, file.Bytes, file.Row.Target))], perClass, _archive, split);
+            return FaceData.RequireBoth([.. Files(row => IsOf(row, split) && row.IsAgreed).Select(file => Face(file.Row, file.Bytes, file.Row.Target))], perClass, _archive, split);
         }
 
         var (faces, used) = (new List<Face>(), new HashSet<string>());
@@ -171,6 +178,19 @@ internal sealed class Lfw160 : IFaceData
         }
     }
 
+    /// <summary>The faces that the labellings disagree on, and those of which only the one that knows emotions has judged.</summary>
+    public IReadOnlyList<FaceGroup> Uncertain(string split)
+    {
+        var groups = UncertainGroups.ToDictionary(name => name, _ => new List<Face>());
+        foreach (var (row, bytes) in Files(row => IsOf(row, split) && !row.IsAgreed))
+        {
+            var name = UncertainGroups[row.Label == "disputed" ? 0 : row.Emotion == "happiness" ? 1 : 2];
+            groups[name].Add(Face(row, bytes, target: 0.5f));
+        }
+
+        return [.. UncertainGroups.Where(name => groups[name].Count > 0).Select(name => new FaceGroup(name, groups[name]))];
+    }
+
     /// <summary>Decodes a picture of the archive and marks its labelled square.</summary>
     /// <param name="target">0 not smiling to 1 smiling.</param>
     public static Face Face(LabelRow row, ReadOnlySpan<byte> bytes, float target)
@@ -185,28 +205,17 @@ internal sealed class Lfw160 : IFaceData
             ? image
             : throw new CommandException($"{name} cannot be read: {rejection.Detail}");
 
-    private static Dictionary<string, LabelRow> ReadLabels(string archive, string csv)
+    private static bool IsOf(LabelRow row, string split) => split == FaceData.All || row.Split == split;
+
+    private static Dictionary<string, LabelRow> ReadLabels(string archive, byte[] csv)
     {
-        var lines = csv.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        var columns = lines.FirstOrDefault("").Split(',');
-        int[] places = [.. Columns.Select(column => Array.IndexOf(columns, column))];
-        if (places.Contains(-1))
-        {
-            throw new CommandException($"The labels.csv in {archive} lacks one of the columns {string.Join(", ", Columns)}.");
-        }
-
+        var source = $"the labels.csv in {archive}";
         var rows = new Dictionary<string, LabelRow>();
-        foreach (var (number, line) in lines.Index().Skip(1))
+        foreach (var row in CsvTable.Read(source, csv).Require(source, Columns).Rows)
         {
-            var cells = line.Split(',');
-            if (cells.Length != columns.Length)
-            {
-                throw new CommandException($"Line {number + 1} of the labels.csv in {archive} has {cells.Length} columns instead of {columns.Length}.");
-            }
-
-            var known = Number(cells[places[5]], out var x) & Number(cells[places[6]], out var y) & Number(cells[places[7]], out var size);
+            var known = Number(row["face_x"], out var x) & Number(row["face_y"], out var y) & Number(row["face_size"], out var size);
             var square = known && size > 0 ? new FaceSquare(x, y, size) : MedianSquare;
-            rows[cells[places[0]]] = new LabelRow(cells[places[0]], cells[places[1]], cells[places[2]], cells[places[3]], cells[places[4]], square);
+            rows[row["file"]] = new LabelRow(row["file"], row["person"], row["split"], row["label"], row["emotion"], square);
         }
 
         return rows;

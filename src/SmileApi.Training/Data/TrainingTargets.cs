@@ -49,22 +49,21 @@ internal sealed record TrainingTargets(string FileName, string Sha256, IReadOnly
             throw new CommandException($"{path} cannot be read: {e.Message}");
         }
 
-        var lines = Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (lines.FirstOrDefault() != Header)
+        var table = CsvTable.Read(path, bytes);
+        if (string.Join(',', table.Columns) != Header)
         {
             throw new CommandException($"{path} does not begin with the line {Header}; make it with: smile clean, or: smile teach");
         }
 
         var targets = new Dictionary<string, TrainingTarget>();
-        foreach (var (number, line) in lines.Index().Skip(1))
+        foreach (var row in table.Rows)
         {
-            if (line.Split(',') is not [{ Length: 64 } key, var label, var first, var second, var decision]
-                || !Share(first, out var probability) || !Share(second, out var target))
+            if (row["sha256"].Length != 64 || !Share(row["probability"], out var probability) || !Share(row["target"], out var target))
             {
-                throw new CommandException($"Line {number + 1} of {path} is not a hash, a label, a probability and a target from 0 to 1, and a decision.");
+                throw new CommandException($"Line {row.Line} of {path} is not a hash, a label, a probability and a target from 0 to 1, and a decision.");
             }
 
-            targets[key] = new TrainingTarget(key, label, probability, target, decision);
+            targets[row["sha256"]] = new TrainingTarget(row["sha256"], row["label"], probability, target, row["decision"]);
         }
 
         return new TrainingTargets(Path.GetFileName(path), KeyOf(bytes), targets);

@@ -25,7 +25,7 @@ internal sealed record ReliabilityBin(int Count, double MeanProbability, double 
 /// <summary>Scores of probabilities against labels.</summary>
 internal static class Metrics
 {
-    /// <summary>All scores of one set of faces; both classes must be there.</summary>
+    /// <summary>All scores of one set of faces; where a class is missing, what compares the two is NaN.</summary>
     /// <param name="probabilities">Of a smile, 0..1.</param>
     /// <param name="smiles">The labels, in the same order.</param>
     /// <param name="threshold">From here on a face is judged a smile.</param>

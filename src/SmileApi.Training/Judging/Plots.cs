@@ -8,14 +8,15 @@ internal static class Plots
     private const string Font = "smile";
 
     /// <summary>Writes <c>loss.png</c> and <c>accuracy.png</c>; says so in one line where the system has no font to write with.</summary>
-    public static void Learning(Checkpoint checkpoint, string folder)
+    /// <param name="history">From epoch 0, before the first step, on.</param>
+    /// <param name="again">The command that would draw them later.</param>
+    public static void Learning(IReadOnlyList<EpochRecord> history, string folder, string again)
     {
-        if (!TryAddFont("smile export"))
+        if (!TryAddFont(again))
         {
             return;
         }
 
-        var history = checkpoint.History;
         double[] epochs = [.. history.Select(record => (double)record.Epoch)];
         const string EpochAxis = "epoch (0: random weights, before the first step)";
         Save(Path.Combine(folder, "loss.png"), "Loss while learning", EpochAxis, "binary cross-entropy, nats", Alignment.UpperRight, plot =>
@@ -38,7 +39,7 @@ internal static class Plots
         });
     }
 
-    /// <summary>Writes <c>roc.png</c>, <c>reliability.png</c> and <c>scores.png</c> of one evaluation.</summary>
+    /// <summary>Writes <c>roc.png</c> (where both classes are there), <c>reliability.png</c> and <c>scores.png</c> of one evaluation.</summary>
     public static void Evaluation(double[] probabilities, bool[] smiles, string folder)
     {
         if (!TryAddFont("smile evaluate"))
@@ -46,12 +47,16 @@ internal static class Plots
             return;
         }
 
-        Save(Path.Combine(folder, "roc.png"), "Receiver operating characteristic", "share of other faces taken for smiles", "share of smiles found", Alignment.LowerRight, plot =>
+        if (smiles.Contains(true) && smiles.Contains(false))
         {
-            var curve = Metrics.RocCurve(probabilities, smiles);
-            Line(plot, [.. curve.Select(point => point.FalsePositives)], [.. curve.Select(point => point.TruePositives)], "the model", markers: false);
-            Diagonal(plot, "a coin toss");
-        });
+            Save(Path.Combine(folder, "roc.png"), "Receiver operating characteristic", "share of other faces taken for smiles", "share of smiles found", Alignment.LowerRight, plot =>
+            {
+                var curve = Metrics.RocCurve(probabilities, smiles);
+                Line(plot, [.. curve.Select(point => point.FalsePositives)], [.. curve.Select(point => point.TruePositives)], "the model", markers: false);
+                Diagonal(plot, "a coin toss");
+            });
+        }
+
         Save(Path.Combine(folder, "reliability.png"), "Reliability", "probability of a smile, as answered", "share that did smile", Alignment.LowerRight, plot =>
         {
             var bins = Metrics.Reliability(probabilities, smiles);

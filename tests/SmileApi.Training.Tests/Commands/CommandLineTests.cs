@@ -1,17 +1,10 @@
-using System.Diagnostics;
 using System.Formats.Tar;
 using System.Text.Json;
-using SmileApi.Inference;
 
 namespace SmileApi.Training.Tests;
 
-/// <summary>The program as its users start it.</summary>
-public sealed class CommandLineTests : IDisposable
+public sealed class CommandLineTests : CommandLine
 {
-    private readonly TemporaryFolder _folder = new();
-
-    public void Dispose() => _folder.Dispose();
-
     [Theory]
     [InlineData("evaluate", "nowhere.onnx", "There is no model at")]
     [InlineData("predict", "nowhere.onnx face.png", "There is no model at")]
@@ -24,7 +17,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("train", "--batch 1", "--batch must be at least 2")]
     [InlineData("train", "--rate -1", "--rate must be above 0")]
     [InlineData("train", "--sead 3", "Unrecognized command or argument '--sead'")]
-    [InlineData("evaluate", "model.onnx --split all", "Must be one of: \t'train'")]
+    [InlineData("evaluate", "model.onnx --split every", "Must be one of: \t'train'")]
     [InlineData("dance", "", "Unrecognized command or argument 'dance'")]
     public void A_mistake_is_one_line_on_stderr_and_a_failure(string command, string arguments, string message) => Fails(message, [command, .. arguments.Split(' ')]);
 
@@ -40,21 +33,21 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void A_file_that_is_no_model_is_refused()
     {
-        File.WriteAllText(_folder["text.onnx"], "not a model");
+        File.WriteAllText(Folder["text.onnx"], "not a model");
         Fails("is not a readable ONNX file", "evaluate", "text.onnx");
     }
 
     [Fact]
     public void A_file_that_is_no_archive_is_refused()
     {
-        File.WriteAllText(_folder[Lfw160.ArchiveName], string.Concat(Enumerable.Repeat("no tar. ", 500)));
+        File.WriteAllText(Folder[Lfw160.ArchiveName], string.Concat(Enumerable.Repeat("no tar. ", 500)));
         Fails("is not a readable tar archive", "mean-faces", "--data", ".");
     }
 
     [Fact]
     public void An_archive_without_labels_is_refused()
     {
-        using (var archive = new TarWriter(File.Create(_folder[Lfw160.ArchiveName])))
+        using (var archive = new TarWriter(File.Create(Folder[Lfw160.ArchiveName])))
         {
             archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "other/file.txt") { DataStream = new MemoryStream([1, 2, 3]) });
         }
@@ -65,17 +58,17 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void A_mean_of_few_faces_would_show_someone_and_is_refused()
     {
-        DrawnFaces.WriteArchive(_folder.Path);
+        DrawnFaces.WriteArchive(Folder.Path);
         Fails("at least 500 of each are needed", "mean-faces", "--data", ".");
     }
 
     [Fact]
     public void A_damaged_checkpoint_is_refused()
     {
-        Directory.CreateDirectory(_folder["run"]);
-        File.WriteAllText(_folder["run/checkpoint.bin"], "smile-checkpoint-1\n\u0002{}");
+        Directory.CreateDirectory(Folder["run"]);
+        File.WriteAllText(Folder["run/checkpoint.bin"], "smile-checkpoint-1\n\u0002{}");
         Fails("checkpoint.bin cannot be read", "export", "run");
-        File.WriteAllText(_folder["run/checkpoint.bin"], "anything");
+        File.WriteAllText(Folder["run/checkpoint.bin"], "anything");
         Fails("is not a checkpoint of this version", "export", "run");
     }
 
@@ -84,8 +77,8 @@ public sealed class CommandLineTests : IDisposable
     {
         WriteModel("model.onnx");
         var picture = GoldenPictures.All.Single(picture => picture.Name == "smiling");
-        File.WriteAllBytes(_folder["face.png"], GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
-        File.WriteAllText(_folder["text.jpg"], "not a picture");
+        File.WriteAllBytes(Folder["face.png"], GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
+        File.WriteAllText(Folder["text.jpg"], "not a picture");
 
         var (code, output, errors) = Smile("predict", "model.onnx", "face.png", "--json");
         Assert.Equal((0, ""), (code, errors));
@@ -106,94 +99,23 @@ public sealed class CommandLineTests : IDisposable
     public void The_model_is_found_in_a_folder_above()
     {
         WriteModel("models/smile.onnx");
-        Directory.CreateDirectory(_folder["deep/down"]);
-        File.WriteAllBytes(_folder["deep/down/face.png"], GreyPng.Encode(new byte[400], 20, 20));
-        Assert.Equal(0, Smile(_folder["deep/down"], ["predict", "face.png"]).Code);
-    }
-
-    [Fact]
-    public void A_model_is_evaluated_without_libtorch()
-    {
-        WriteModel("model.onnx");
-        DrawnFaces.WriteArchive(_folder["data"]);
-        var (code, output, errors) = Smile("evaluate", "model.onnx", "--data", "data", "--json");
-        Assert.Equal((0, ""), (code, errors));
-        var report = JsonDocument.Parse(output).RootElement;
-        Assert.Equal(40, report.GetProperty("score").GetProperty("count").GetInt32());
-        Assert.Equal(0.5, report.GetProperty("score").GetProperty("balancedAccuracy").GetDouble());
-        Assert.Equal(20, report.GetProperty("confusion").GetProperty("falseSmiles").GetInt32());
-        Assert.Equal(0, report.GetProperty("calibrationError").GetDouble()); // Half of the faces smile, and 0.5 is what it answers.
-        Assert.Equal(Corruption.All.Select(corruption => corruption.Name), report.GetProperty("corrupted").EnumerateArray().Select(condition => condition.GetProperty("name").GetString()!));
-        Assert.Equal(40, report.GetProperty("bySize").EnumerateArray().Sum(condition => condition.GetProperty("count").GetInt32()));
-
-        (code, output, errors) = Smile("evaluate", "model.onnx", "--data", "data", "--split", "val", "--plots", "plots");
-        Assert.Equal(0, code);
-        Assert.Contains("50.00 %", output, StringComparison.Ordinal);
-        Assert.True(errors.StartsWith("No plots: ", StringComparison.Ordinal) || new[] { "roc", "reliability", "scores" }.All(plot => File.Exists(_folder[$"plots/{plot}.png"])));
-    }
-
-    [Fact]
-    public void Pictures_of_ones_own_in_two_folders_are_evaluated_and_unreadable_ones_named_and_counted()
-    {
-        WriteModel("model.onnx");
-        var count = DrawnFaces.WriteFolders(_folder["faces"], 300);
-        File.WriteAllText(_folder["faces/smile/notes.txt"], "no picture");
-        File.WriteAllText(_folder["faces/smile/.hidden"], "no picture, and nobody's business");
-
-        var (all, left) = (0, new List<string>());
-        foreach (var split in new[] { "train", "val", "test" })
-        {
-            var (code, output, errors) = Smile("evaluate", "model.onnx", "--data", "faces", "--split", split, "--json");
-            Assert.Equal(0, code);
-            all += JsonDocument.Parse(output).RootElement.GetProperty("score").GetProperty("count").GetInt32();
-            left.AddRange(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        }
-
-        Assert.Equal(count, all);
-        Assert.Collection(
-            left,
-            line => Assert.Matches("left out: faces/smile/notes.txt: .* not a JPEG, PNG or WebP", line),
-            line => Assert.Matches("^1 of [0-9]+ files of the split '(train|val|test)' were left out.", line));
-    }
-
-    [Fact]
-    public void A_folder_without_the_two_classes_is_refused()
-    {
-        Directory.CreateDirectory(_folder["faces/happy"]);
-        Directory.CreateDirectory(_folder["faces/sad"]);
-        WriteModel("model.onnx");
-        Fails("nor two sub-folders of pictures, one of them called 'smile'; it has happy, sad.", "evaluate", "model.onnx", "--data", "faces");
-        Fails("it has no sub-folder.", "evaluate", "model.onnx", "--data", "faces/sad");
-        Fails("There is no data folder nowhere", "evaluate", "model.onnx", "--data", "nowhere");
-    }
-
-    [Fact]
-    public void Pictures_of_ones_own_in_two_folders_train_a_model_that_says_whose_they_are()
-    {
-        Needs.LibTorch();
-        DrawnFaces.WriteFolders(_folder["faces"], 400);
-
-        var (code, _, errors) = Smile("train", "--data", "faces", "--epochs", "1", "--batch", "16", "--out", "models/own.onnx");
-
-        Assert.True(code == 0, errors);
-        using var model = PredictCommand.Load(_folder["models/own.onnx"]);
-        Assert.Contains("owners of those pictures", model.Metadata.Licence, StringComparison.Ordinal);
-        Assert.Equal(64, model.Metadata.Training.Data["faces"].Length);
-        Assert.InRange(model.Metadata.Training.Pictures, 240, 320);
+        Directory.CreateDirectory(Folder["deep/down"]);
+        File.WriteAllBytes(Folder["deep/down/face.png"], GreyPng.Encode(new byte[400], 20, 20));
+        Assert.Equal(0, Smile(Folder["deep/down"], ["predict", "face.png"]).Code);
     }
 
     [Fact]
     public void A_run_killed_outright_and_resumed_ends_like_one_left_alone()
     {
         Needs.LibTorch();
-        DrawnFaces.WriteArchive(_folder["data"]);
+        DrawnFaces.WriteArchive(Folder["data"]);
         string[] train = ["train", "--data", "data", "--epochs", "4", "--batch", "8"];
         var (code, output, errors) = Smile([.. train, "--run", "whole", "--out", "models/whole.onnx"]);
         Assert.True(code == 0, errors);
         Assert.Contains("epoch   4", output, StringComparison.Ordinal);
-        Assert.True(File.Exists(_folder["models/training/history.json"]));
+        Assert.True(File.Exists(Folder["models/training/history.json"]));
 
-        using (var process = Start(_folder.Path, [.. train, "--run", "killed", "--out", "models/killed.onnx"]))
+        using (var process = Start(Folder.Path, [.. train, "--run", "killed", "--out", "models/killed.onnx"]))
         {
             while (process.StandardOutput.ReadLine() is { } line && !line.StartsWith("epoch   1", StringComparison.Ordinal))
             {
@@ -203,75 +125,12 @@ public sealed class CommandLineTests : IDisposable
             process.WaitForExit();
         }
 
-        Assert.InRange(Checkpoint.Load(_folder["killed"]).Epoch, 1, 3);
+        Assert.InRange(Checkpoint.Load(Folder["killed"]).Epoch, 1, 3);
         Fails("holds a run already", [.. train, "--run", "killed"]);
         Fails("leave out --epochs, --batch", [.. train, "--run", "killed", "--resume"]);
         Fails("There is no checkpoint at", "train", "--data", "data", "--run", "other", "--resume");
         (code, _, errors) = Smile("train", "--data", "data", "--run", "killed", "--resume", "--out", "models/killed.onnx");
         Assert.True(code == 0, errors);
-        TrainerTests.SameWeights(Checkpoint.Load(_folder["whole"]), Checkpoint.Load(_folder["killed"]));
-    }
-
-    [Fact]
-    public void Too_few_pictures_are_refused_before_training()
-    {
-        Needs.LibTorch();
-        DrawnFaces.WriteArchive(_folder["data"], train: 10);
-        Fails("has 5 smile and 5 nonsmile pictures in its split 'train'; at least 20 of each are needed", "train", "--data", "data");
-    }
-
-    [Fact]
-    public void An_unwritable_output_is_refused_before_training()
-    {
-        Needs.LibTorch();
-        File.WriteAllText(_folder["file"], "");
-        Fails("cannot be written", "train", "--out", "file/smile.onnx");
-    }
-
-    private void Fails(string message, params string[] arguments)
-    {
-        var (code, output, errors) = Smile(arguments);
-        Assert.Equal((1, ""), (code, output));
-        Assert.Contains(message, Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
-    }
-
-    private (int Code, string Output, string Errors) Smile(params string[] arguments) => Smile(_folder.Path, arguments);
-
-    private static (int Code, string Output, string Errors) Smile(string folder, string[] arguments)
-    {
-        using var process = Start(folder, arguments);
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, errors.Result);
-    }
-
-    private static Process Start(string folder, string[] arguments) =>
-        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "smile.dll"), .. arguments])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-
-    /// <summary>A model that knows nothing.</summary>
-    private void WriteModel(string path)
-    {
-        var weights = Weights.Random(1);
-        var checkpoint = new Checkpoint
-        {
-            Options = new TrainOptions(),
-            Data = new Dictionary<string, string>(),
-            Licence = "For anything.",
-            Pictures = 0,
-            Mean = 128,
-            Deviation = 60,
-            History = [new EpochRecord(0, null, new ModelScore(1, 0, 0, 0, 0), new ModelScore(1, 0, 0, 0, 0), 0)],
-            BestEpoch = 0,
-            Calibration = Calibration.None,
-            Val = new ModelScore(1, 0, 0, 0, 0),
-            Finished = DateTimeOffset.UnixEpoch,
-        };
-        AtomicFile.Write(_folder[path], OnnxWriter.Write(weights, ExportCommand.Describe(checkpoint)));
+        TrainerTests.SameWeights(Checkpoint.Load(Folder["whole"]), Checkpoint.Load(Folder["killed"]));
     }
 }

@@ -1,0 +1,35 @@
+using System.Text.Json;
+using SmileApi.Inference;
+
+namespace SmileApi.Training;
+
+/// <summary>What a run leaves beside its model: <c>training/history.json</c>.</summary>
+/// <param name="Scores">By split; <c>test</c> only of a model to be shipped.</param>
+/// <param name="Data">SHA-256 of each data file by name.</param>
+/// <param name="Epochs">From epoch 0, before the first step, on.</param>
+/// <inheritdoc cref="Checkpoint"/>
+internal sealed record RunHistory(
+    string Model, string Version, int Pictures, int BestEpoch, double Temperature, double Bias, IReadOnlyDictionary<string, ModelScore> Scores,
+    IReadOnlyDictionary<string, string> Data, TrainOptions Options, IReadOnlyList<EpochRecord> Epochs)
+{
+    /// <summary>Where the history of a model lies, beside plots and labels.</summary>
+    public static string PathBeside(string model) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(model))!, "training", "history.json");
+
+    public static RunHistory Of(Checkpoint checkpoint, ModelMetadata metadata) => new(
+        metadata.Name, metadata.Version, checkpoint.Pictures, checkpoint.BestEpoch, metadata.Temperature, metadata.Bias, metadata.Scores, checkpoint.Data, checkpoint.Options, checkpoint.History);
+
+    public void Save(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, JsonOutput.Indented));
+
+    /// <exception cref="CommandException">It is not there or no such file.</exception>
+    public static RunHistory Load(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<RunHistory>(File.ReadAllBytes(path), JsonOutput.Indented) ?? throw new JsonException("It is empty.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new CommandException($"{path} cannot be read: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+namespace SmileApi.Training.Tests;
+
+public sealed class CardTests : CommandLine
+{
+    public CardTests()
+    {
+        DrawnFaces.WriteArchive(Folder["data"], disputed: 3);
+        WriteModel("models/smile.onnx", Lfw160.Open(Folder["data"]).Hashes());
+    }
+
+    [Fact]
+    public void A_card_and_its_plots_are_made_of_a_model_its_history_and_an_evaluation()
+    {
+        var (code, output, errors) = Smile("card", "--data", "data");
+
+        Assert.True(code == 0, errors);
+        Assert.StartsWith("models/MODEL_CARD.md: smile-cnn20 ", output, StringComparison.Ordinal);
+        var card = File.ReadAllText(Folder["models/MODEL_CARD.md"]);
+        Assert.Contains("| train | 40 | 40 | learning |", card, StringComparison.Ordinal);
+        Assert.Contains("| **test** | 40 | **50.00 %** (35.20 to 64.80) | 50.00 % | 0.5000 | 0.6931 |", card, StringComparison.Ordinal);
+        Assert.Contains("labels are disputed (3 of `train`) or of which only one labelling knows (0) are left out", card, StringComparison.Ordinal);
+        Assert.Contains("| unmatched happiness | 2 | 100.0 % | 0.50 |", card, StringComparison.Ordinal);
+        Assert.DoesNotContain("training/story.json", card, StringComparison.Ordinal);
+        string[] plots = ["loss", "accuracy", "roc", "reliability", "scores"];
+        Assert.True(errors.Contains("No plots: ", StringComparison.Ordinal) || plots.All(plot => File.Exists(Folder[$"models/training/{plot}.png"])));
+    }
+
+    [Fact]
+    public void What_was_decided_about_labels_is_counted()
+    {
+        TrainingTargets.Write(Folder["models/training/labels.csv"], [.. Enumerable.Range(0, 4).Select(i => new TrainingTarget(
+            new string((char)('a' + i), 64), i < 3 ? "disputed" : "smile", 0.5, i < 3 ? 0.6 : 0.1, i < 3 ? "labelled" : "turned"))]);
+        Assert.Equal(0, Smile("card", "--data", "data").Code);
+        Assert.Contains("| disputed | labelled | 3 | 2 |", File.ReadAllText(Folder["models/MODEL_CARD.md"]), StringComparison.Ordinal);
+        Assert.Contains("| smile | turned | 1 | 0 |", File.ReadAllText(Folder["models/MODEL_CARD.md"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_without_its_history_or_its_data_gets_no_card()
+    {
+        DrawnFaces.WriteArchive(Folder["other"], train: 10);
+        Fails("was not trained on this lfw160.tar", "card", "--data", "other");
+        Fails("There is no model at", "card", "nowhere.onnx", "--data", "data");
+
+        var history = Folder["models/training/history.json"];
+        File.WriteAllText(history, File.ReadAllText(history).Replace("\"temperature\": 1", "\"temperature\": 2", StringComparison.Ordinal));
+        Fails("history.json is not the history of models/smile.onnx", "card", "--data", "data");
+        File.WriteAllText(history, "{}");
+        Fails("history.json is not the history of models/smile.onnx", "card", "--data", "data");
+        File.WriteAllText(history, "no JSON");
+        Fails("history.json cannot be read", "card", "--data", "data");
+        File.Delete(history);
+        Fails("history.json cannot be read", "card", "--data", "data");
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using SmileApi.Inference;
+
+namespace SmileApi.Training.Tests;
+
+/// <summary>The program as its users start it, in a folder of its own.</summary>
+public abstract class CommandLine : IDisposable
+{
+    private protected TemporaryFolder Folder { get; } = new();
+
+    public void Dispose()
+    {
+        Folder.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    protected void Fails(string message, params string[] arguments)
+    {
+        var (code, output, errors) = Smile(arguments);
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains(message, Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
+    }
+
+    protected (int Code, string Output, string Errors) Smile(params string[] arguments) => Smile(Folder.Path, arguments);
+
+    protected static (int Code, string Output, string Errors) Smile(string folder, string[] arguments)
+    {
+        using var process = Start(folder, arguments);
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, errors.Result);
+    }
+
+    protected static Process Start(string folder, string[] arguments) =>
+        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "smile.dll"), .. arguments])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+
+    /// <summary>A model that knows nothing, and the history of its run.</summary>
+    /// <param name="data">SHA-256 of what it claims to have learned from, by name.</param>
+    private protected void WriteModel(string path, IReadOnlyDictionary<string, string>? data = null)
+    {
+        var checkpoint = new Checkpoint
+        {
+            Options = new TrainOptions(),
+            Data = data ?? new Dictionary<string, string>(),
+            Licence = "For anything.",
+            Pictures = 0,
+            Mean = 128,
+            Deviation = 60,
+            History = [new EpochRecord(0, null, new ModelScore(1, 0, 0, 0, 0), new ModelScore(1, 0, 0, 0, 0), 0)],
+            BestEpoch = 0,
+            Calibration = Calibration.None,
+            Val = new ModelScore(1, 0, 0, 0, 0),
+            Finished = DateTimeOffset.UnixEpoch,
+        };
+        var metadata = ExportCommand.Describe(checkpoint);
+        AtomicFile.Write(Folder[path], OnnxWriter.Write(Weights.Random(1), metadata));
+        RunHistory.Of(checkpoint, metadata).Save(RunHistory.PathBeside(Folder[path]));
+    }
+}
