@@ -76,6 +76,17 @@ internal static class EvaluateCommand
 
         AnsiConsole.Write(conditions);
 
+        if (evaluation.ByShare.Count > 0)
+        {
+            var shares = Columns("were this share of them smiles", "accuracy", "calibration error", "log loss");
+            foreach (var share in evaluation.ByShare)
+            {
+                shares.AddRow(share.ShareOfSmiles.ToString("P0", CultureInfo.InvariantCulture), Percent(share.Accuracy), Number(share.CalibrationError), Number(share.LogLoss));
+            }
+
+            AnsiConsole.Write(shares);
+        }
+
         if (evaluation.Uncertain.Count > 0)
         {
             var groups = Columns("without a certain label", "number", "judged a smile", "mean probability");

@@ -15,10 +15,7 @@ internal static class ByEye
 
     /// <param name="Set"><c>disputed</c> and <c>unmatched</c> of <c>val</c>, <c>faces36</c>.</param>
     /// <param name="Smile">1 a smile, 0 none, 0.7 and 0.3 rather so, 0.5 cannot be told.</param>
-    public sealed record Verdict(string Key, string Set, double Smile)
-    {
-        public bool IsCertain => Smile is 0 or 1;
-    }
+    public sealed record Verdict(string Key, string Set, double Smile);
 
     /// <exception cref="CommandException">It cannot be read or is no such file.</exception>
     public static IReadOnlyDictionary<string, Verdict> Read(string path)

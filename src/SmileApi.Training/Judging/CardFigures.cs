@@ -9,15 +9,22 @@ namespace SmileApi.Training;
 /// <param name="Smiles">How many smiles they are learned as, together.</param>
 internal sealed record Decided(string Label, string Decision, int Count, double Smiles);
 
+/// <summary>A model against the eye.</summary>
+/// <param name="Set">As <see cref="ByEye.Verdict"/> has it.</param>
+/// <param name="Share">Of smiles among all <paramref name="Looked"/> at, doubts counted in part.</param>
+/// <param name="Certain">Those without doubt, of which the rest is.</param>
+internal sealed record EyeJudged(string Set, int Looked, double Share, int Certain, double Accuracy, double RocAuc);
+
 /// <summary>Every figure of a model's card, and where it comes from.</summary>
 /// <param name="FileSize">Of the model, in bytes.</param>
 /// <param name="Rows">What the archive's labels say.</param>
 /// <param name="Cleaned">What <c>training/labels.csv</c> decides; empty without that file.</param>
 /// <param name="Val">Measured now, like <paramref name="Test"/>.</param>
+/// <param name="ByEye">Faces that the makers judged by eye, those of which they were certain.</param>
 /// <param name="Story">How the network got from random weights to its answers; null if nobody has written that down.</param>
 internal sealed record CardFigures(
     ModelMetadata Metadata, long FileSize, RunHistory History, IReadOnlyList<LabelRow> Rows, IReadOnlyList<Decided> Cleaned, Evaluation Val, Evaluation Test,
-    JsonDocument? Story)
+    IReadOnlyList<EyeJudged> ByEye, JsonDocument? Story)
 {
     /// <summary>Reads what lies beside the model, and judges the model anew.</summary>
     /// <param name="file">An ONNX file; <c>training/</c> beside it holds the history of its run, and the clean labels if it learned from such.</param>
@@ -43,7 +50,27 @@ internal sealed record CardFigures(
         var story = Path.Combine(beside, "story.json");
         return new CardFigures(
             model.Metadata, new FileInfo(file).Length, history, data.Rows, ReadCleaned(Path.Combine(beside, "labels.csv")), Evaluation.Of(model, data, "val", Lfw160.ArchiveName),
-            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), File.Exists(story) ? ReadStory(story) : null);
+            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), JudgedByEye(model, Path.Combine(beside, Training.ByEye.FileName), Lfw160.Folder(folder)), File.Exists(story) ? ReadStory(story) : null);
+    }
+
+    private static EyeJudged[] JudgedByEye(SmileModel model, string path, string folder)
+    {
+        if (!File.Exists(path))
+        {
+            return [];
+        }
+
+        var verdicts = Training.ByEye.Read(path);
+        var faces = Lfw160.Open(folder).Files(row => row.Split == "val" && !row.IsAgreed).Select(file => (Key: TrainingTargets.KeyOf(file.Bytes), Face: Lfw160.Face(file.Row, file.Bytes, target: 0)))
+            .Concat(Faces36.IsIn(folder) ? Faces36.Files(folder).Where(file => verdicts.ContainsKey(TrainingTargets.KeyOf(file.Bytes))).Select(file => (Key: TrainingTargets.KeyOf(file.Bytes), Face: Faces36.Face(file.Name, file.Bytes, target: 0))) : [])
+            .Where(judged => verdicts.ContainsKey(judged.Key)).ToLookup(judged => verdicts[judged.Key].Set, judged => (judged.Face, verdicts[judged.Key].Smile));
+        return [.. faces.Select(set =>
+        {
+            var certain = set.Where(judged => judged.Smile is 0 or 1).ToArray();
+            bool[] smiles = [.. certain.Select(judged => judged.Smile == 1)];
+            var score = Metrics.Score(Evaluation.Judge(model, [.. certain.Select(judged => judged.Face)]), smiles, model.Metadata.Threshold);
+            return new EyeJudged(set.Key, set.Count(), set.Average(judged => judged.Smile), score.Count, score.Accuracy, score.RocAuc);
+        })];
     }
 
     private static Decided[] ReadCleaned(string path) => !File.Exists(path)

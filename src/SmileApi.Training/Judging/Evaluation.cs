@@ -10,6 +10,11 @@ internal sealed record EvaluationScore(int Count, double Accuracy, double? Balan
 /// <summary>Scores under one condition; the area under the curve only where both classes are there.</summary>
 internal sealed record Condition(string Name, int Count, double Accuracy, double? RocAuc);
 
+/// <summary>What the same answers would be worth where another share of the faces smile: each class is weighed anew.</summary>
+/// <param name="ShareOfSmiles">0..1.</param>
+/// <param name="CalibrationError">Expected calibration error, 0..1.</param>
+internal sealed record AtShare(double ShareOfSmiles, double Accuracy, double CalibrationError, double LogLoss);
+
 /// <summary>What is said of faces without a certain label, of which nobody can say whether it is right.</summary>
 /// <param name="ShareOfSmiles">Share judged smiles, 0..1.</param>
 /// <param name="MeanProbability">Of a smile, 0..1.</param>
@@ -20,15 +25,17 @@ internal sealed record UncertainJudged(string Name, int Count, double ShareOfSmi
 /// JSON as it is.
 /// </summary>
 /// <param name="CalibrationError">Expected calibration error, 0..1.</param>
+/// <param name="ByShare">At other shares of smiles; empty for faces of one class.</param>
 /// <param name="BySize">The faces by the side of their crop, in pixels of the original.</param>
 /// <param name="Corrupted">The same faces, spoilt.</param>
 /// <param name="Uncertain">Faces of the same split that have no certain label, and count in no score.</param>
 internal sealed record Evaluation(
     string Model, string Version, string Sha256, string Split, double Threshold, EvaluationScore Score, Interval AccuracyInterval, double CalibrationError,
-    Confusion Confusion, IReadOnlyList<ReliabilityBin> Reliability, IReadOnlyList<Condition> BySize, IReadOnlyList<Condition> Corrupted,
+    Confusion Confusion, IReadOnlyList<ReliabilityBin> Reliability, IReadOnlyList<AtShare> ByShare, IReadOnlyList<Condition> BySize, IReadOnlyList<Condition> Corrupted,
     IReadOnlyList<UncertainJudged> Uncertain)
 {
     private const int BatchSize = 32;
+    private static readonly double[] Shares = [0.1, 0.25, 0.5, 0.75];
 
     /// <summary>Of each face, 0..1.</summary>
     [JsonIgnore]
@@ -59,7 +66,7 @@ internal sealed record Evaluation(
             metadata.Name, metadata.Version, model.Sha256, split, metadata.Threshold,
             new EvaluationScore(score.Count, score.Accuracy, IfDefined(score.BalancedAccuracy), IfDefined(score.RocAuc), score.LogLoss),
             Interval.Wilson(confusion.SmilesFound + confusion.NonSmilesFound, faces.Count), Metrics.CalibrationError(probabilities, smiles), confusion,
-            Metrics.Reliability(probabilities, smiles), GroupBySize(faces, probabilities, metadata.Threshold),
+            Metrics.Reliability(probabilities, smiles), AtShares(probabilities, smiles, metadata.Threshold), GroupBySize(faces, probabilities, metadata.Threshold),
             [.. Corruption.All.Select(corruption => Under(corruption.Name, Judge(model, faces.Select((face, i) => corruption.Apply(face, i, normalisation))), smiles, metadata.Threshold))],
             [.. data.Uncertain(split).Select(group => Uncertainly(group.Name, Judge(model, group.Faces), metadata.Threshold))])
         {
@@ -84,6 +91,26 @@ internal sealed record Evaluation(
         }
 
         return [.. probabilities];
+    }
+
+    private static AtShare[] AtShares(double[] probabilities, bool[] smiles, double threshold)
+    {
+        if (!smiles.Contains(true) || !smiles.Contains(false))
+        {
+            return [];
+        }
+
+        var positives = smiles.Average(smile => smile ? 1.0 : 0);
+        return
+        [
+            .. Shares.Select(share =>
+            {
+                double[] weights = [.. smiles.Select(smile => smile ? share / positives : (1 - share) / (1 - positives))];
+                var right = Enumerable.Range(0, smiles.Length).Sum(i => probabilities[i] >= threshold == smiles[i] ? weights[i] : 0);
+                var loss = Enumerable.Range(0, smiles.Length).Sum(i => weights[i] * Metrics.LogLoss([probabilities[i]], [smiles[i]]));
+                return new AtShare(share, right / smiles.Length, Metrics.CalibrationError(probabilities, smiles, weights), loss / smiles.Length);
+            }),
+        ];
     }
 
     private static Condition[] GroupBySize(IReadOnlyList<Face> faces, double[] probabilities, double threshold)

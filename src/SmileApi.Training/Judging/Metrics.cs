@@ -76,11 +76,13 @@ internal static class Metrics
     public static double LogLoss(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
         -smiles.Index().Average(label => Math.Log(Math.Max(1e-7, label.Item ? probabilities[label.Index] : 1 - probabilities[label.Index])));
 
+    private static int Bin(double probability) => Math.Min(9, (int)(probability * 10));
+
     /// <summary>Sorts faces into ten bins of equal width by their probability; empty bins are left out.</summary>
     public static IReadOnlyList<ReliabilityBin> Reliability(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
     [
         .. probabilities.Zip(smiles, (probability, smile) => (Probability: probability, IsSmile: smile))
-            .GroupBy(face => Math.Min(9, (int)(face.Probability * 10)))
+            .GroupBy(face => Bin(face.Probability))
             .OrderBy(bin => bin.Key)
             .Select(bin => new ReliabilityBin(bin.Count(), bin.Average(face => face.Probability), bin.Average(face => face.IsSmile ? 1.0 : 0))),
     ];
@@ -89,8 +91,12 @@ internal static class Metrics
     /// Expected calibration error (Naeini et al. 2015) over ten bins of equal width: how far the mean probability of a smile
     /// and the share of smiles are apart, each bin weighted by its faces; 0..1.
     /// </summary>
-    public static double CalibrationError(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
-        Reliability(probabilities, smiles).Sum(bin => bin.Count * Math.Abs(bin.MeanProbability - bin.ShareOfSmiles)) / probabilities.Count;
+    /// <param name="weights">How much each face counts; null for all alike.</param>
+    public static double CalibrationError(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles, IReadOnlyList<double>? weights = null) =>
+        Enumerable.Range(0, probabilities.Count)
+            .GroupBy(i => Bin(probabilities[i]))
+            .Sum(bin => Math.Abs(bin.Sum(i => (weights?[i] ?? 1) * (probabilities[i] - (smiles[i] ? 1 : 0)))))
+        / (weights?.Sum() ?? probabilities.Count);
 
     /// <summary>The receiver operating characteristic from (0, 0) to (1, 1), a point for each different score.</summary>
     public static IReadOnlyList<(double FalsePositives, double TruePositives)> RocCurve(IReadOnlyList<double> scores, IReadOnlyList<bool> smiles)

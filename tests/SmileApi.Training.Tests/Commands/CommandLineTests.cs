@@ -66,7 +66,7 @@ public sealed class CommandLineTests : CommandLine
     public void A_damaged_checkpoint_is_refused()
     {
         Directory.CreateDirectory(Folder["run"]);
-        File.WriteAllText(Folder["run/checkpoint.bin"], "smile-checkpoint-1\n\u0002{}");
+        File.WriteAllText(Folder["run/checkpoint.bin"], "smile-checkpoint-2\n\u0002{}");
         Fails("checkpoint.bin cannot be read", "export", "run");
         File.WriteAllText(Folder["run/checkpoint.bin"], "anything");
         Fails("is not a checkpoint of this version", "export", "run");
