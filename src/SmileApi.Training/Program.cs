@@ -12,6 +12,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     LabelCommand.Make(),
     GoldenCommand.Make(),
     MeanFacesCommand.Make(),
+    StoryCommand.Make(),
 };
 
 if (Console.IsOutputRedirected)
