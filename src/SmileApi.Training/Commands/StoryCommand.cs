@@ -15,12 +15,13 @@ internal static class StoryCommand
     private const int Stopped = 130;
 
     private const string Note =
-        "Every network takes the same number of gradient steps from the same random weights, with the trainer's own augmentation and certain labels only. "
-        + "As in any run of the trainer, the epoch and the temperature are those with the least log loss on the validation faces, so these figures are slightly too good. "
-        + "50 to 1000 pictures a class are half smiles; all pictures, like the validation faces, are about a quarter smiles, which helps the accuracy and not the balanced accuracy.";
+        "All networks take the same number of gradient steps from the same random weights, with the trainer's own augmentation and certain labels only; "
+        + "judged are the averaged weights after the last step, so that nothing was chosen by the validation faces. 'Chosen' is what smile train would have kept: "
+        + "the epoch with the least log loss on the validation faces. N of each class are half smiles; all pictures, like the validation faces, "
+        + "are about a quarter smiles, which helps the accuracy and neither the balanced accuracy nor the ROC AUC.";
 
     /// <summary>What is asked for.</summary>
-    private sealed record Request(string? Data, string Model, string Out, string Runs, int Seed, string[] Sizes, int Steps);
+    private sealed record Request(string? Data, string Model, string Out, string Runs, int Seed, string[] Sizes, int Steps, bool JudgesOnly);
 
     public static Command Make()
     {
@@ -31,10 +32,15 @@ internal static class StoryCommand
         var seed = new Option<int>("--seed") { Description = "Seed of all randomness.", DefaultValueFactory = _ => 1 };
         var sizes = new Option<string>("--sizes") { Description = "Pictures of each class to learn from.", HelpName = "N,N,...", DefaultValueFactory = _ => "50,100,250,500,1000,all" };
         var steps = new Option<int>("--steps") { Description = "Gradient steps of each network.", DefaultValueFactory = _ => 2000 };
-        var command = new Command("story", "Tell what learning is worth: simple judges, and networks that have learned from ever more pictures.") { data, model, target, runs, seed, sizes, steps };
+        var judgesOnly = new Option<bool>("--judges-only") { Description = "Train no networks and keep the learning curve of an earlier story, as happens anyway where libtorch does not load." };
+        var command = new Command("story", "Tell what learning is worth: simple judges, and networks that have learned from ever more pictures.")
+        {
+            data, model, target, runs, seed, sizes, steps, judgesOnly,
+        };
         command.SetAction(parsed => Run(new Request(
             parsed.GetValue(data), parsed.GetValue(model)!, parsed.GetValue(target)!, parsed.GetValue(runs)!, parsed.GetValue(seed), Sizes(parsed.GetValue(sizes)!),
-            parsed.GetValue(steps) is > 0 and var count ? count : throw new CommandException("--steps must be at least 1."))));
+            parsed.GetValue(steps) is > 0 and var count ? count : throw new CommandException("--steps must be at least 1."),
+            parsed.GetValue(judgesOnly))));
         return command;
     }
 
@@ -54,7 +60,8 @@ internal static class StoryCommand
         var (train, val) = (source.Faces("train", TrainCommand.LeastPerClass), source.Faces("val", TrainCommand.LeastPerClass));
         // The test faces are for the reported figures of a release; here nobody reads them.
         var data = new TrainingData(train, val, () => val, source.Hashes(), source.Licence);
-        var (runs, kept) = (Plan(request, data), Kept(request, data.Hashes));
+        var runs = Plan(request, data);
+        var kept = runs is null ? Kept(request, data.Hashes) : null;
 
         var smiles = val.Count(face => face.IsSmile);
         var story = new Story(request.Seed, data.Hashes, smiles, val.Count - smiles, Judges.Score(train, val, served, request.Seed), kept);
@@ -75,13 +82,14 @@ internal static class StoryCommand
         }
 
         story.Save(request.Out);
+        Plots.Story(story, request.Out);
         return 0;
     }
 
-    /// <returns>What is to be trained, or null where libtorch does not load.</returns>
+    /// <returns>What is to be trained, or null where nothing can or shall be.</returns>
     private static StoryRun[]? Plan(Request request, TrainingData data)
     {
-        if (LibTorch.WhyNot() is not null)
+        if (request.JudgesOnly || LibTorch.WhyNot() is not null)
         {
             return null;
         }
@@ -90,22 +98,17 @@ internal static class StoryCommand
         return [.. request.Sizes.Select(size => new StoryRun(request.Runs, size, request.Steps, request.Seed, data))];
     }
 
-    /// <returns>The learning curve of an earlier story where libtorch does not load, else null.</returns>
+    /// <returns>The learning curve of an earlier story, or null where there is none.</returns>
     private static LearningCurve? Kept(Request request, IReadOnlyDictionary<string, string> hashes)
     {
-        if (LibTorch.WhyNot() is null)
-        {
-            return null;
-        }
-
-        var curve = Story.Load(request.Out)?.Curve;
+        var (curve, path) = (Story.Load(request.Out)?.Curve, Path.Combine(request.Out, Story.FileName));
         if (curve is not null && !curve.Data.ToHashSet().SetEquals(hashes))
         {
-            throw new CommandException($"The learning curve in {Path.Combine(request.Out, Story.FileName)} is of other data than these; name another folder by --out.");
+            throw new CommandException($"The learning curve in {path} is of other data than these; name another folder by --out.");
         }
 
-        Console.WriteLine(
-            $"libtorch does not load here, so no network is trained; {(curve is null ? "there will be no learning curve" : $"the {curve.Points.Count} points of the learning curve stay as they are")}.");
+        var reason = request.JudgesOnly ? "No networks are trained" : "No networks are trained, as libtorch does not load here";
+        Console.WriteLine($"{reason}; {(curve is null ? "there will be no learning curve" : $"the learning curve in {path} stays as it is")}.");
         return curve;
     }
 
@@ -152,12 +155,18 @@ internal static class StoryCommand
     private static void Print(LearningCurve curve)
     {
         Console.WriteLine($"The same faces judged by networks after about {curve.Steps} steps of {curve.BatchSize} faces");
-        var table = Scores("pictures of each class").AddColumn(new TableColumn("on its own pictures").RightAligned()).AddColumn(new TableColumn("steps").RightAligned());
+        var table = Scores("pictures of each class");
+        foreach (var column in new[] { "accuracy on its own pictures", "steps", "chosen: step", "balanced accuracy", "ROC AUC" })
+        {
+            table.AddColumn(new TableColumn(column).RightAligned());
+        }
+
         foreach (var point in curve.Points)
         {
             table.AddRow(
                 point.Pictures == StoryRun.All ? $"all ({point.Smiles} + {point.NonSmiles})" : point.Pictures, Percent(point.Accuracy), Percent(point.AccuracyInterval),
-                Percent(point.BalancedAccuracy), Number(point.RocAuc), Number(point.LogLoss), Percent(point.TrainAccuracy), $"{point.Steps}");
+                Percent(point.BalancedAccuracy), Number(point.RocAuc), Number(point.LogLoss), Percent(point.TrainAccuracy), $"{point.Steps}",
+                $"{point.Chosen.Step}", Percent(point.Chosen.Val.BalancedAccuracy), Number(point.Chosen.Val.RocAuc));
         }
 
         AnsiConsole.Write(table);

@@ -1,4 +1,5 @@
 using SmileApi.Inference;
+using static System.FormattableString;
 
 namespace SmileApi.Training;
 
@@ -13,12 +14,23 @@ internal static class Judges
     {
         bool[] smiles = [.. val.Select(face => face.IsSmile)];
         var share = train.Average(face => face.IsSmile ? 1.0 : 0);
-        var threshold = served.Metadata.Threshold;
+        var rule = MouthRule.Tune(train);
+        var regression = PixelRegression.Fit(train);
         return
         [
-            Score("coin toss", $"The network with random weights, seed {seed}: its last layer is zero, so it answers 0.5 to every face, which counts as a smile.", CoinToss(val, served.Metadata, seed), smiles, 0.5),
+            Score(
+                "coin toss", $"The network with random weights, seed {seed}: its last layer is zero, so it answers 0.5 to every face, which counts as a smile.",
+                CoinToss(val, served.Metadata, seed), smiles, 0.5),
             Score("majority class", "Answers the share of smiles among the training faces to every face.", [.. val.Select(_ => share)], smiles, 0.5),
-            Score("network", $"{served.Metadata.Name} {served.Metadata.Version}, as served.", EvaluateCommand.Judge(served, val), smiles, threshold),
+            Score(
+                "hand-written rule", $"{rule.Weights.Count} clues in boxes set by hand, their weights and the threshold found on the training faces.",
+                [.. val.Select(rule.Score)], smiles, 0, areProbabilities: false),
+            Score(
+                "logistic regression", Invariant($"On {PixelRegression.Side} x {PixelRegression.Side} pixels; weight decay {regression.Decay}, chosen on a fifth of the training faces."),
+                [.. val.Select(regression.Probability)], smiles, 0.5),
+            Score(
+                "network", $"{served.Metadata.Name} {served.Metadata.Version}, as served; its epoch and calibration were chosen on these very faces.",
+                EvaluateCommand.Judge(served, val), smiles, served.Metadata.Threshold),
         ];
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SmileApi.Inference;
 
 namespace SmileApi.Training;
 
@@ -57,18 +58,23 @@ internal sealed record JudgeScore(string Name, string How, double Accuracy, Inte
 internal sealed record LearningCurve(
     int Seed, int Steps, int BatchSize, string Note, IReadOnlyDictionary<string, string> Data, IReadOnlyList<CurvePoint> Points);
 
-/// <summary>A network that has learned from some of the pictures.</summary>
+/// <summary>A network that has learned from some of the pictures. Nothing in it was chosen by the validation faces but <paramref name="Chosen"/>.</summary>
 /// <param name="Pictures">Pictures of each class, or <c>all</c>.</param>
 /// <param name="Smiles">Training pictures that smile.</param>
 /// <param name="NonSmiles">Training pictures that do not.</param>
 /// <param name="Steps">Gradient steps taken.</param>
-/// <param name="BestStep">After which the averaged weights had the least validation log loss; those were judged.</param>
-/// <param name="TrainAccuracy">Share judged right of the pictures learned from, at that step, 0..1.</param>
-/// <param name="Accuracy">Share of the validation faces judged right, 0..1.</param>
+/// <param name="TrainAccuracy">Share judged right of the pictures learned from, without augmentation, after the last step, 0..1.</param>
+/// <param name="Accuracy">Share of the validation faces judged right after the last step, 0..1; as the following.</param>
 /// <param name="AccuracyInterval">Of the accuracy; 95 %.</param>
 /// <param name="BalancedAccuracy">Mean of the shares judged right in each class, 0..1.</param>
 /// <param name="RocAuc">Area under the receiver operating characteristic, 0..1.</param>
-/// <param name="LogLoss">Mean binary cross-entropy in nats, calibrated.</param>
+/// <param name="LogLoss">Mean binary cross-entropy in nats, not calibrated.</param>
+/// <param name="Chosen">What <c>smile train</c> would have kept.</param>
 internal sealed record CurvePoint(
-    string Pictures, int Smiles, int NonSmiles, int Steps, int BestStep, double TrainAccuracy, double Accuracy, Interval AccuracyInterval,
-    double BalancedAccuracy, double RocAuc, double LogLoss);
+    string Pictures, int Smiles, int NonSmiles, int Steps, double TrainAccuracy, double Accuracy, Interval AccuracyInterval, double BalancedAccuracy, double RocAuc,
+    double LogLoss, ChosenEpoch Chosen);
+
+/// <summary>The epoch with the least validation log loss.</summary>
+/// <param name="Step">The last one of that epoch.</param>
+/// <param name="Val">Scores on the validation faces, calibrated on them.</param>
+internal sealed record ChosenEpoch(int Step, ModelScore Val);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace SmileApi.Training;
 
 /// <summary>The training of one point of the learning curve: some of the pictures, and a run folder of its own.</summary>
@@ -31,7 +33,7 @@ internal sealed class StoryRun
     public StoryRun(string runs, string size, int steps, int seed, TrainingData data)
     {
         (_folder, _size) = (Path.Combine(runs, size), size);
-        _faces = size == All ? [.. data.Train] : Draw(data.Train, int.Parse(size, System.Globalization.CultureInfo.InvariantCulture), seed);
+        _faces = size == All ? [.. data.Train] : Draw(data.Train, int.Parse(size, CultureInfo.InvariantCulture), seed);
         var defaults = new TrainOptions();
         var repeats = (int)Math.Ceiling((double)defaults.BatchSize * Math.Max(1, steps / Judgements) / _faces.Length);
         _data = data with { Train = [.. Enumerable.Repeat(_faces, repeats).SelectMany(faces => faces)] };
@@ -60,11 +62,12 @@ internal sealed class StoryRun
             return null;
         }
 
-        var (score, smiles) = (_checkpoint.Scores["val"], _faces.Count(face => face.IsSmile));
+        var (last, score) = (_checkpoint.History[^1], _checkpoint.History[^1].Val);
+        var smiles = _faces.Count(face => face.IsSmile);
         return new CurvePoint(
-            _size, smiles, _faces.Length - smiles, _options.Epochs * Batches(_options), _checkpoint.BestEpoch * Batches(_options),
-            _checkpoint.History[_checkpoint.BestEpoch].Train.Accuracy, score.Accuracy,
-            Interval.Wilson((int)Math.Round(score.Accuracy * score.Count), score.Count), score.BalancedAccuracy, score.RocAuc, score.LogLoss);
+            _size, smiles, _faces.Length - smiles, last.Epoch * Batches(_options), last.Train.Accuracy, score.Accuracy,
+            Interval.Wilson((int)Math.Round(score.Accuracy * score.Count), score.Count), score.BalancedAccuracy, score.RocAuc, score.LogLoss,
+            new ChosenEpoch(_checkpoint.BestEpoch * Batches(_options), _checkpoint.Scores["val"]));
 
         void Save(Checkpoint checkpoint)
         {
@@ -77,7 +80,7 @@ internal sealed class StoryRun
             var (epoch, loss, train, val, seconds) = checkpoint.History[^1];
             var left = TimeSpan.FromSeconds(seconds * (_options.Epochs - epoch));
             report(
-                $"{_size,4} a class  epoch {epoch,2}/{_options.Epochs}  loss {loss ?? train.LogLoss:F4}  train {train.LogLoss:F4} {train.Accuracy:P2}  val {val.LogLoss:F4} {val.Accuracy:P2} balanced {val.BalancedAccuracy:P2} AUC {val.RocAuc:F4}  {rate:F0} images/s  {seconds:F0} s{(epoch == 0 ? "" : $"  {left:h\\:mm\\:ss} left")}");
+                $"{(_size == All ? "all pictures" : $"{_size} a class"),12}  epoch {epoch,2}/{_options.Epochs}  loss {loss ?? train.LogLoss:F4}  train {train.LogLoss:F4} {train.Accuracy:P2}  val {val.LogLoss:F4} {val.Accuracy:P2} balanced {val.BalancedAccuracy:P2} AUC {val.RocAuc:F4}  {rate:F0} images/s  {seconds:F0} s{(epoch == 0 ? "" : $"  {left:h\\:mm\\:ss} left")}");
         }
     }
 
