@@ -128,7 +128,7 @@ internal static class Plots
             return;
         }
 
-        Save(Path.Combine(folder, "story.png"), $"Accuracy by the pictures learned from, after {curve.Steps} steps", "training pictures of each class", "share of validation faces judged right", Alignment.LowerRight, plot =>
+        Save(Path.Combine(folder, "story.png"), $"Accuracy by the pictures learned from, after {curve.Steps} steps", "training pictures of each class", "share of validation faces judged right", Alignment.MiddleRight, plot =>
         {
             // All pictures are not as many of each class: they stand at the mean of the two.
             double[] x = [.. points.Select(point => Math.Log10((point.Smiles + point.NonSmiles) / 2.0))];
