@@ -15,6 +15,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     CardCommand.Make(),
     GoldenCommand.Make(),
     MeanFacesCommand.Make(),
+    StoryCommand.Make(),
 };
 
 if (Console.IsOutputRedirected)

@@ -62,7 +62,7 @@ internal static class CleanCommand
             var fold = model.Metadata.Training.Data.TryGetValue(Fold.MetadataKey, out var text) ? Fold.Parse(text) : throw new CommandException($"{file} was trained on all people; train it with --without-fold.");
             folds.Add(fold);
             var asked = Enumerable.Range(0, faces.Length).Where(i => !rows[i].IsAgreed || fold.LeavesOut(rows[i].Person)).ToArray();
-            foreach (var (i, probability) in asked.Zip(EvaluateCommand.Judge(model, [.. asked.Select(i => faces[i])])))
+            foreach (var (i, probability) in asked.Zip(Evaluation.Judge(model, [.. asked.Select(i => faces[i])])))
             {
                 sums[i] += Metrics.Logit(probability);
                 counts[i]++;

@@ -27,7 +27,7 @@ internal static class ExportCommand
             if (data is not null)
             {
                 var test = data.Faces("test", perClass: 1);
-                var score = Metrics.Score(EvaluateCommand.Judge(model, test), [.. test.Select(face => face.IsSmile)]);
+                var score = Metrics.Score(Evaluation.Judge(model, test), [.. test.Select(face => face.IsSmile)]);
                 metadata = metadata with { Scores = new Dictionary<string, ModelScore>(metadata.Scores) { ["test"] = score } };
             }
         }

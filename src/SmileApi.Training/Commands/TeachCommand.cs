@@ -50,7 +50,7 @@ internal static class TeachCommand
         foreach (var file in models)
         {
             using var model = PredictCommand.Load(file);
-            foreach (var (i, probability) in EvaluateCommand.Judge(model, faces).Index())
+            foreach (var (i, probability) in Evaluation.Judge(model, faces).Index())
             {
                 logits[i] += Metrics.Logit(probability) / models.Length;
             }

@@ -87,6 +87,78 @@ internal static class Plots
         });
     }
 
+    /// <summary>Writes <c>judges.png</c> and, where there is a learning curve, <c>story.png</c>.</summary>
+    public static void Story(Story story, string folder)
+    {
+        if (!TryAddFont("smile story"))
+        {
+            return;
+        }
+
+        var judges = story.Judges;
+        Save(Path.Combine(folder, "judges.png"), $"The same {story.Smiles + story.NonSmiles} validation faces before five judges", "", "share, or area", Alignment.UpperLeft, plot =>
+        {
+            var scores = new (string Name, Func<JudgeScore, double> Of)[]
+            {
+                ("accuracy, with its 95 % interval", judge => judge.Accuracy),
+                ("balanced accuracy", judge => judge.BalancedAccuracy),
+                ("ROC AUC", judge => judge.RocAuc),
+            };
+            foreach (var (place, (name, of)) in scores.Index())
+            {
+                var bars = plot.Add.Bars([.. judges.Select((_, i) => i + (place - 1) * 0.27)], [.. judges.Select(of)]);
+                bars.LegendText = name;
+                foreach (var (bar, judge) in bars.Bars.Zip(judges))
+                {
+                    (bar.Size, bar.LineWidth) = (0.25, 0);
+                    var top = place == 0 ? judge.AccuracyInterval.High : bar.Value;
+                    var label = plot.Add.Text(Number(of(judge), "F3"), bar.Position, top + 0.01);
+                    (label.LabelFontName, label.LabelFontSize, label.LabelAlignment) = (Font, 11, Alignment.LowerCenter);
+                }
+            }
+
+            foreach (var (i, judge) in judges.Index())
+            {
+                var interval = plot.Add.Line(i - 0.27, judge.AccuracyInterval.Low, i - 0.27, judge.AccuracyInterval.High);
+                (interval.LineColor, interval.LineWidth) = (Colors.Black, 1.5f);
+            }
+
+            Level(plot, 0.5, "chance, balanced");
+            plot.Axes.Bottom.SetTicks([.. judges.Select((_, i) => (double)i)], [.. judges.Select(judge => judge.Name)]);
+            plot.Axes.Left.SetTicks([.. Enumerable.Range(0, 6).Select(i => i / 5.0)], [.. Enumerable.Range(0, 6).Select(i => Number(i / 5.0, "F1"))]);
+            plot.Axes.SetLimits(-0.5, judges.Count - 0.5, 0, 1.25); // Above 1 there is room for the legend.
+        });
+        if (story.Curve is not { Points: var points } curve)
+        {
+            return;
+        }
+
+        Save(Path.Combine(folder, "story.png"), $"Accuracy by the pictures learned from, after {curve.Steps} steps", "training pictures of each class", "share of validation faces judged right", Alignment.MiddleRight, plot =>
+        {
+            // All pictures are not as many of each class: they stand at the mean of the two.
+            double[] x = [.. points.Select(point => Math.Log10((point.Smiles + point.NonSmiles) / 2.0))];
+            Line(plot, x, [.. points.Select(point => point.BalancedAccuracy)], "networks, balanced accuracy");
+            Line(plot, x, [.. points.Select(point => point.Accuracy)], "networks, accuracy, with its 95 % interval");
+            foreach (var (point, at) in points.Zip(x))
+            {
+                var interval = plot.Add.Line(at, point.AccuracyInterval.Low, at, point.AccuracyInterval.High);
+                (interval.LineColor, interval.LineWidth) = (plot.Add.Palette.GetColor(1), 1.5f);
+            }
+
+            // Judges that are equally good share a line and its words.
+            foreach (var (i, same) in judges.GroupBy(judge => Math.Round(judge.BalancedAccuracy, 2)).Index())
+            {
+                var height = same.First().BalancedAccuracy;
+                Level(plot, height, i == 0 ? "other judges, balanced accuracy" : "");
+                var label = plot.Add.Text(string.Join(", ", same.Select(judge => judge == judges[^1] ? "the served network" : judge.Name)), x.Min() - 0.08, height);
+                (label.LabelFontName, label.LabelFontSize, label.LabelFontColor, label.LabelAlignment) = (Font, 11, Colors.DimGray, Alignment.LowerLeft);
+            }
+
+            plot.Axes.Bottom.SetTicks(x, [.. points.Select(point => point.Pictures == StoryRun.All ? $"all\n({point.Smiles} + {point.NonSmiles})" : point.Pictures)]);
+            plot.Axes.SetLimits(x.Min() - 0.1, x.Max() + 0.12, 0.45, 1.01);
+        });
+    }
+
     private static void Save(string path, string title, string across, string up, Alignment legend, Action<Plot> draw)
     {
         using var plot = new Plot();
@@ -105,6 +177,8 @@ internal static class Plots
         var line = plot.Add.Scatter(x, y);
         (line.LegendText, line.LineWidth, line.MarkerSize) = (name, 2, markers ? 5 : 0);
     }
+
+    private static string Number(double value, string format) => value.ToString(format, System.Globalization.CultureInfo.InvariantCulture);
 
     private static void Level(Plot plot, double level, string name)
     {

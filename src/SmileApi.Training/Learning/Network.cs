@@ -141,6 +141,7 @@ internal static class RandomPurpose
     public const int Augmentation = 3;
     public const int Dropout = 4;
     public const int Corruption = 5;
+    public const int Subset = 6;
 }
 
 /// <summary>The network in libtorch. Owns its tensors; not safe for concurrent use.</summary>

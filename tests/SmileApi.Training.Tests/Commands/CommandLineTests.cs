@@ -1,3 +1,4 @@
+using SmileApi.Inference;
 using System.Formats.Tar;
 using System.Text.Json;
 
@@ -18,6 +19,9 @@ public sealed class CommandLineTests : CommandLine
     [InlineData("train", "--rate -1", "--rate must be above 0")]
     [InlineData("train", "--sead 3", "Unrecognized command or argument '--sead'")]
     [InlineData("evaluate", "model.onnx --split every", "Must be one of: \t'train'")]
+    [InlineData("story", "--steps 0", "--steps must be at least 1")]
+    [InlineData("story", "--sizes 50,many", "--sizes must be numbers from 1 on, or all")]
+    [InlineData("story", "--model nowhere.onnx", "There is no model at")]
     [InlineData("dance", "", "Unrecognized command or argument 'dance'")]
     public void A_mistake_is_one_line_on_stderr_and_a_failure(string command, string arguments, string message) => Fails(message, [command, .. arguments.Split(' ')]);
 
@@ -105,6 +109,45 @@ public sealed class CommandLineTests : CommandLine
     }
 
     [Fact]
+    public void The_story_is_told_without_libtorch_and_keeps_the_points_that_it_cannot_measure()
+    {
+        WriteModel("model.onnx");
+        DrawnFaces.WriteArchive(Folder["data"]);
+        string[] command = ["story", "--data", "data", "--model", "model.onnx", "--out", "story", .. LibTorch.WhyNot() is null ? new[] { "--judges-only" } : []];
+        var (code, output, _) = Smile(command);
+        Assert.Equal(0, code);
+        Assert.Contains("there will be no learning curve", output, StringComparison.Ordinal);
+        var told = Story.Load(Folder["story"])!;
+        Assert.Null(told.Curve);
+        Assert.Equal((20, 20, 5), (told.Smiles, told.NonSmiles, told.Judges.Count));
+
+        (told with { Curve = Curve(told.Data) }).Save(Folder["story"]);
+        (code, output, var errors) = Smile(command);
+        Assert.Equal(0, code);
+        Assert.Contains("stays as it is", output, StringComparison.Ordinal);
+        Assert.Equal(20, Story.Load(Folder["story"])!.Curve!.Points.Single().Smiles);
+        Assert.True(errors.StartsWith("No plots: ", StringComparison.Ordinal) || new[] { "story", "judges" }.All(plot => File.Exists(Folder[$"story/{plot}.png"])));
+
+        (told with { Curve = Curve(new Dictionary<string, string> { ["lfw160.tar"] = "00" }) }).Save(Folder["story"]);
+        Fails("is of other data than these", command);
+    }
+
+    [Fact]
+    public void The_story_is_told_with_networks_that_have_learned()
+    {
+        Needs.LibTorch();
+        WriteModel("model.onnx");
+        DrawnFaces.WriteArchive(Folder["data"]);
+        string[] command = ["story", "--data", "data", "--model", "model.onnx", "--out", "story", "--steps", "4"];
+        var (code, output, errors) = Smile([.. command, "--sizes", "20,all"]);
+        Assert.True(code == 0, errors);
+        Assert.Contains("20 a class  epoch", output, StringComparison.Ordinal);
+        Assert.Equal(["20", "all"], Story.Load(Folder["story"])!.Curve!.Points.Select(point => point.Pictures));
+        Assert.True(File.Exists(Folder["runs/story/all/checkpoint.bin"]));
+        Fails("fewer than the 41 of --sizes", [.. command, "--sizes", "41"]);
+    }
+
+    [Fact]
     public void A_run_killed_outright_and_resumed_ends_like_one_left_alone()
     {
         Needs.LibTorch();
@@ -132,5 +175,11 @@ public sealed class CommandLineTests : CommandLine
         (code, _, errors) = Smile("train", "--data", "data", "--run", "killed", "--resume", "--out", "models/killed.onnx");
         Assert.True(code == 0, errors);
         TrainerTests.SameWeights(Checkpoint.Load(Folder["whole"]), Checkpoint.Load(Folder["killed"]));
+    }
+
+    private static LearningCurve Curve(IReadOnlyDictionary<string, string> data)
+    {
+        var point = new CurvePoint("20", 20, 20, 100, 1, 0.9, new Interval(0.8, 0.95), 0.9, 0.95, 0.3, new ChosenEpoch(50, new ModelScore(40, 0.9, 0.9, 0.95, 0.3)));
+        return new LearningCurve(1, 100, 32, "A note.", data, [point]);
     }
 }

@@ -52,7 +52,7 @@ public sealed class CommittedModelTests
         var folder = Needs.RealFaces();
         using var model = Load();
         var faces = Lfw160.Open(folder).Faces("test", perClass: 1);
-        var score = Metrics.Score(EvaluateCommand.Judge(model, faces), [.. faces.Select(face => face.IsSmile)], model.Metadata.Threshold);
+        var score = Metrics.Score(Evaluation.Judge(model, faces), [.. faces.Select(face => face.IsSmile)], model.Metadata.Threshold);
         var claimed = model.Metadata.Scores["test"];
         Assert.Equal(claimed.Count, score.Count);
         Assert.Equal(claimed.Accuracy, score.Accuracy, 0.002);
