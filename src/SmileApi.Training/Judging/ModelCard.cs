@@ -5,11 +5,11 @@ namespace SmileApi.Training;
 /// <summary>The card of a model that learned from <c>lfw160.tar</c>, as Markdown: words from here, every figure from <see cref="CardFigures"/>.</summary>
 internal static class ModelCard
 {
-    /// <summary>What is true of one version only and stands in no file.</summary>
-    private static readonly Dictionary<string, string> Remarks = new()
+    private static readonly Dictionary<string, string> EyeSets = new()
     {
-        ["1.1.0"] =
-            " That was on two shared cores, and the first run took 9. The first run of this version was made with the blur and noise of version 1.0.0 (half as much), so its soft labels differ a little from those that these commands give today.",
+        ["disputed"] = "`val`, disputed, happiness",
+        ["unmatched"] = "`val`, unmatched happiness",
+        [ByEye.Faces36Set] = "ordinary people from the web, about 22 pixels a face",
     };
 
     /// <returns>Lines that end in a line feed.</returns>
@@ -36,7 +36,7 @@ internal static class ModelCard
         $"""
         ## What it says
 
-        `probability` in 0..1 that the face shows a **smile**: the corners of the mouth raised, teeth showing or not. That is an expression, not a feeling; people smile without being happy and are happy without smiling. From {figures.Metadata.Threshold} on the answer is "smile". The probability is calibrated on the validation faces by one temperature (below); on the test faces its expected calibration error is {figures.Test.CalibrationError:F3}.
+        `probability` in 0..1 that the face shows a **smile**: the corners of the mouth raised, teeth showing or not. That is an expression, not a feeling; people smile without being happy and are happy without smiling. From {figures.Metadata.Threshold} on the answer is "smile". The probability is calibrated on the validation faces (below); on the test faces its expected calibration error is {figures.Test.CalibrationError:F3}.
 
         It is meant for research, for teaching how such a network is made, and for sorting photographs where a wrong answer costs nothing. It is **not** meant for judging people: not their mood, honesty, health, performance or intentions, and not for decisions about them.
         """);
@@ -62,12 +62,11 @@ internal static class ModelCard
     private static string Learning(CardFigures figures)
     {
         var (history, options, start) = (figures.History, figures.History.Options, figures.History.Epochs[0].Val);
-        var timid = history.Temperature < 1 && figures.Cleaned.Count > 0 ? " (learning from soft labels leaves them timid)" : "";
         return Format(
             $"""
             ## How it learned
 
-            Binary cross-entropy, stochastic gradient descent with Nesterov momentum {options.Momentum} (rate {options.LearningRate}, warm-up over {options.WarmUp:P0} of the steps, then a cosine to 0), batches of {options.BatchSize}, weight decay {options.WeightDecay:0.#e-0}, dropout {options.Dropout}, {options.Epochs} epochs, seed {options.Seed}. Every crop is moved (up to {options.Shift:P0}), scaled ({options.MinScale} to {options.MaxScale}), turned (up to {options.RollDegrees} degrees), mirrored, and lit, blurred or made noisy at random, with the photograph's real surroundings. What is served is the running average of the weights after epoch {history.BestEpoch}, which had the least validation loss.
+            Binary cross-entropy, stochastic gradient descent with Nesterov momentum {options.Momentum} (rate {options.LearningRate}, warm-up over {options.WarmUp:P0} of the steps, then a cosine to 0), batches of {options.BatchSize}, weight decay {options.WeightDecay:0.#e-0}, dropout {options.Dropout}, {options.Epochs} epochs, seed {options.Seed}. Every crop is moved (up to {options.Shift:P0}), scaled ({options.MinScale} to {options.MaxScale}), turned (up to {options.RollDegrees} degrees), stretched, tilted in perspective, mirrored and lit at random, with the photograph's real surroundings; some have a part hidden ({options.OcclusionShare:P0}), are blurred ({options.BlurShare:P0}), noisy ({options.NoiseShare:P0}), brought down to as little as {options.MinSide} pixels and blown up again ({options.SmallShare:P0}) or stored as JPEG ({options.JpegShare:P0}). What is served is the running average of the weights after epoch {history.BestEpoch}, which had the least validation loss.
 
             Before the first step it knew nothing: loss {start.LogLoss:F4} (a coin toss has ln 2, 0.6931), balanced accuracy {start.BalancedAccuracy:P1}.
 
@@ -76,7 +75,7 @@ internal static class ModelCard
 
             All figures: [training/history.json](training/history.json).
 
-            **Calibration.** The logits are divided by a temperature of {history.Temperature:F3}{timid}, fitted on the validation faces and folded into the last layer: do not apply it again.
+            **Calibration.** The logits are divided by a temperature of {history.Temperature:F3}, and {history.Bias:F3} is added. Both were fitted on the validation faces, with smiles and others weighing alike, and are folded into the last layer: do not apply them again. A quarter of the press photographs smile, and nobody knows how many of a stranger's do: probabilities that are right where half of them smile, with the threshold {figures.Metadata.Threshold} that goes with them, are least wrong anywhere. Training itself weighs every face alike.
             """);
     }
 
@@ -102,12 +101,24 @@ internal static class ModelCard
             return count;
         }
 
-        var soft = figures.Cleaned.Count == 0
+        var cleaned = figures.Cleaned.Count == 0
             ? Format($"Pictures whose labels are disputed ({Count("train", "disputed"):N0} of `train`) or of which only one labelling knows ({Count("train", "unmatched"):N0}) are left out.")
             : Format(
                 $"""
-                Of the {Count("train", "disputed", "unmatched"):N0} training pictures whose labels are disputed ({Count("train", "disputed"):N0}) or of which only one labelling knows ({Count("train", "unmatched"):N0}), each is learned from as far as a first model, trained on the agreed ones alone, took it for a smile: a soft label from 0 to 1. That model saw a smile in {SoftSmiles(figures, "disputed"):N0} of the disputed, where closed mouths are common, and in {SoftSmiles(figures, "unmatched"):N0} of the others. The soft labels are [training/soft-labels.csv](training/soft-labels.csv), keyed by the SHA-256 of each picture.
+                **Labels of `train` were cleaned** by rule. Four models, each trained without a quarter of the people, judged the people that they had not seen. An agreed label and that verdict were weighed by Bayes' rule (3.5 % of the labels `smile` and 2 % of the labels `nonsmile` are wrong, read off contact sheets); where the outcome is further than 0.05 from the label, it is what was learned. Pictures whose labels are disputed, closed mouths most of them, or of which only one labelling knows, are learned as far as the four models together took them for smiles, with their logits moved so that as many are smiles as the makers saw among such faces of `val` ([training/by-eye.csv](training/by-eye.csv)). Every decision is in [training/labels.csv](training/labels.csv), keyed by the SHA-256 of the picture's file:
+
+                | label | decision | pictures | learned as smiles |
+                |---|---|---|---|
+                {string.Join('\n', figures.Cleaned.Select(decided => Format($"| {decided.Label} | {decided.Decision} | {decided.Count:N0} | {decided.Smiles:N0} |")))}
                 """);
+        var teachers = figures.Metadata.Training.Data.ContainsKey(Faces36.ArchiveName)
+            ? Format(
+                $"""
+
+
+                **Teachers.** Four more models learned from the clean labels. What the mean of their logits says counts 0.7 and the clean label 0.3 in what the served network learned ({figures.Metadata.Training.Pictures:N0} pictures). Among those are faces of ordinary people from the web, 36x36 and without any label, which it learned as the teachers saw them.
+                """)
+            : "";
         return Format(
             $"""
             ## The data
@@ -117,12 +128,14 @@ internal static class ModelCard
             | split | smile | no smile | for |
             |---|---|---|---|
             | train | {Count("train", "smile"):N0} | {Count("train", "nonsmile"):N0} | learning |
-            | val | {Count("val", "smile"):N0} | {Count("val", "nonsmile"):N0} | choosing the epoch and the temperature |
-            | test | {Count("test", "smile"):N0} | {Count("test", "nonsmile"):N0} | the scores below; each finished run has read them, and every choice was made on val |
+            | val | {Count("val", "smile"):N0} | {Count("val", "nonsmile"):N0} | choosing the epoch and the calibration |
+            | test | {Count("test", "smile"):N0} | {Count("test", "nonsmile"):N0} | the scores below; every choice was made on val |
 
-            {soft} Labels of `val` and `test` are as delivered.
+            Labels of `val` and `test` are as delivered. {cleaned}{teachers}
 
-            `{Lfw160.ArchiveName}` has the SHA-256 `{figures.Metadata.Training.Data[Lfw160.ArchiveName]}`.
+            What was learned from, by SHA-256:
+
+            {string.Join('\n', figures.Metadata.Training.Data.Select(file => $"- `{file.Key}` `{file.Value}`"))}
             """);
     }
 
@@ -141,6 +154,17 @@ internal static class ModelCard
             |---|---|---|---|
             {string.Join('\n', test.Uncertain.Select(group => Format($"| {group.Name} | {group.Count} | {group.ShareOfSmiles:P1} | {group.MeanProbability:F2} |")))}
             """);
+        var byEye = figures.ByEye.Count == 0 ? "" : Format(
+            $"""
+
+
+            The makers looked at {figures.ByEye.Sum(set => set.Looked)} faces that nobody had labelled for certain, none of them learned from, and judged each by eye. Of those that they had no doubt about:
+
+            | | looked at | smiles, by eye | without doubt | accuracy | ROC AUC |
+            |---|---|---|---|---|---|
+            {string.Join('\n', figures.ByEye.Select(set => Format($"| {EyeSets[set.Set]} | {set.Looked} | {set.Share:P0} | {set.Certain} | {set.Accuracy:P1} | {set.RocAuc:F3} |")))}
+            """);
+        var shares = string.Join('\n', test.ByShare.Select(share => Format($"| {share.ShareOfSmiles:P0} | {share.Accuracy:P2} | {share.CalibrationError:F3} | {share.LogLoss:F4} |")));
         return Format(
             $"""
             ## How good it is
@@ -156,7 +180,13 @@ internal static class ModelCard
 
             | | accuracy | points | ROC AUC |
             |---|---|---|---|
-            {spoilt}{uncertain}
+            {spoilt}
+
+            {test.Smiles.Average(smile => smile ? 1.0 : 0):P0} of them smile. Weighed as if another share did:
+
+            | share of smiles | accuracy | calibration error | log loss |
+            |---|---|---|---|
+            {shares}{uncertain}{byEye}
 
             ![Reliability](training/reliability.png)
             ![Receiver operating characteristic](training/roc.png)
@@ -184,47 +214,35 @@ internal static class ModelCard
         var test = figures.Test;
         var worst = test.Corrupted.MinBy(condition => condition.Accuracy)!;
         var disputed = test.Uncertain.FirstOrDefault(group => group.Name == "disputed") is { } group
-            ? Format($" Of the {group.Count} disputed test faces, about half of which are such smiles, it takes {group.ShareOfSmiles:P0} for smiles.")
+            ? Format($" Of the {group.Count} disputed test faces it takes {group.ShareOfSmiles:P0} for smiles.")
             : "";
         return Format(
             $"""
             ## What it gets wrong
 
-            - **Closed-mouth smiles** are under-represented: the two labellings agree mostly where teeth show{(figures.Cleaned.Count > 0 ? ", and the soft labels come from a model that learned from those" : "")}. Expect it to miss some.{disputed}
+            - **Closed-mouth smiles.** The two labellings agree mostly where teeth show, so slight smiles with a closed mouth are where it errs most, in both directions.{disputed}
             - **Press photographs**: adults, many of them public figures, mostly men, looking towards a camera, around the year 2000. Children, other ages, other parts of the world and other cameras were hardly seen; no figures by group exist, so nothing is promised for any.
             - **Crops.** It expects the tight square. A whole head, a profile or a face turned by more than {figures.History.Options.RollDegrees} degrees is outside what it learned.
-            - **Another share of smiles.** Of the faces that it was calibrated on, {figures.Val.Smiles.Average(smile => smile ? 1.0 : 0):P0} smile; where smiles are much more or less common, its probabilities lean towards that share.
+            - **Another share of smiles.** Its probabilities are right where about half of the faces smile (above); where hardly any do, it takes too many for smiles, and a higher threshold serves better.
             - **Things that are no faces** get a number, too, and it means nothing.
             - **Spoilt faces** cost it up to {-Points(test, worst):F1} points (above: {worst.Name}).
             """);
     }
 
-    private static string Reproduction(CardFigures figures)
-    {
-        var first = figures.Cleaned.Count == 0 ? "" :
-            """
-            smile train --run runs/first --out runs/first/smile.onnx
-            smile label runs/first/smile.onnx --out models/training/soft-labels.csv
+    private static string Reproduction(CardFigures figures) => Format(
+        $"""
+        ## Reproduce it
 
-            """;
-        var with = figures.Cleaned.Count == 0 ? "" : " --soft-labels models/training/soft-labels.csv";
-        return Format(
-            $"""
-            ## Reproduce it
+        With `smile` standing for `docker run --rm -v "$PWD":/work -v "$SMILE_DATA":/data:ro smile-training` (`docker build --target training -t smile-training .`):
 
-            With `smile` standing for `docker run --rm -v "$PWD":/work -v "$SMILE_DATA":/data:ro smile-training` (`docker build --target training -t smile-training .`):
+        ```
+        smile recipe
+        ```
 
-            ```
-            {first}smile train --run runs/smile{with}
-            ```
+        does everything above, from the delivered pictures to `models/smile.onnx`: four models to clean the labels, four teachers, the network; `--no-teachers` leaves the teachers out. The last run took {figures.History.Epochs.Sum(epoch => epoch.Seconds) / 60:F0} minutes on one shared core. A run gives the same epochs and the same weights each time; the files differ in the time that they were written. Stopped or killed, the same command goes on where it was.
 
-            A run gives the same epochs and the same weights each time; the files differ in the time that they were written. The last run took {figures.History.Epochs.Sum(epoch => epoch.Seconds) / 60:F0} minutes.{Remarks.GetValueOrDefault(figures.Metadata.Version)}
-
-            `smile golden runs/smile` then writes the trainer's own probabilities to [golden.json](golden.json), against which the served model is tested.
-            """);
-    }
-
-    private static int SoftSmiles(CardFigures figures, string label) => (int)Math.Round(figures.Cleaned.Where(decided => decided.Label == label).Sum(decided => decided.Smiles));
+        `smile golden runs/recipe/student` then writes the trainer's own probabilities to [golden.json](golden.json), against which the served model is tested, and `smile story` the learning curve.
+        """);
 
     private static double Points(Evaluation whole, Condition condition) => 100 * (condition.Accuracy - whole.Score.Accuracy);
 

@@ -135,7 +135,7 @@ public sealed class CleanAndTeachTests : CommandLine
         var (code, output, errors) = Recipe();
 
         Assert.True(code == 0, errors);
-        Assert.Contains("student-2  epoch   1", output, StringComparison.Ordinal);
+        Assert.Contains("student    epoch   1", output, StringComparison.Ordinal);
         using (var model = PredictCommand.Load(Folder["models/smile.onnx"]))
         {
             Assert.Equal(170 + 4, model.Metadata.Training.Pictures);

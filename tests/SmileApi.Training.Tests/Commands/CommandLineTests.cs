@@ -1,6 +1,6 @@
-using SmileApi.Inference;
 using System.Formats.Tar;
 using System.Text.Json;
+using SmileApi.Inference;
 
 namespace SmileApi.Training.Tests;
 
