@@ -26,6 +26,11 @@ internal static class CardCommand
         var plots = Path.Combine(Path.GetDirectoryName(target)!, "training");
         Plots.Learning(figures.History.Epochs, plots, again: "smile card");
         Plots.Evaluation(figures.Test.Probabilities, figures.Test.Smiles, plots);
+        if (figures.Story is { } story)
+        {
+            Plots.Story(story, plots);
+        }
+
         AtomicFile.Write(target, Encoding.UTF8.GetBytes(ModelCard.Text(figures)));
         Console.WriteLine($"{target}: {figures.Metadata.Name} {figures.Metadata.Version}, {figures.Test.Score.Accuracy:P2} on {figures.Test.Score.Count} test faces; plots in {plots}");
     }

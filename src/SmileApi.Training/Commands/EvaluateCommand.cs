@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using SmileApi.Inference;
 using Spectre.Console;
 
 namespace SmileApi.Training;
@@ -24,9 +23,6 @@ internal static class EvaluateCommand
         command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(data), parsed.GetValue(split), parsed.GetValue(json), parsed.GetValue(plots)));
         return command;
     }
-
-    /// <inheritdoc cref="Evaluation.Judge(SmileModel, IReadOnlyList{Face})"/>
-    public static double[] Judge(SmileModel model, IReadOnlyList<Face> faces) => Evaluation.Judge(model, faces);
 
     private static void Run(string file, string? path, string? split, bool json, string? plots)
     {

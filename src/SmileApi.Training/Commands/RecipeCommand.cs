@@ -103,6 +103,7 @@ internal static class RecipeCommand
                 return false;
             }
 
+            // Only now does anything look at the test faces.
             ExportCommand.Write(Checkpoint.Load(Path.Combine(_runs, student.Name)), Lfw160.Open(_data), target);
             Stage("done");
             return true;

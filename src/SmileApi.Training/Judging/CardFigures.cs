@@ -1,4 +1,3 @@
-using System.Text.Json;
 using SmileApi.Inference;
 
 namespace SmileApi.Training;
@@ -21,10 +20,10 @@ internal sealed record EyeJudged(string Set, int Looked, double Share, int Certa
 /// <param name="Cleaned">What <c>training/labels.csv</c> decides; empty without that file.</param>
 /// <param name="Val">Measured now, like <paramref name="Test"/>.</param>
 /// <param name="ByEye">Faces that the makers judged by eye, those of which they were certain.</param>
-/// <param name="Story">How the network got from random weights to its answers; null if nobody has written that down.</param>
+/// <param name="Story">Other judges of the same faces, and the learning curve; null if nobody has measured them.</param>
 internal sealed record CardFigures(
     ModelMetadata Metadata, long FileSize, RunHistory History, IReadOnlyList<LabelRow> Rows, IReadOnlyList<Decided> Cleaned, Evaluation Val, Evaluation Test,
-    IReadOnlyList<EyeJudged> ByEye, JsonDocument? Story)
+    IReadOnlyList<EyeJudged> ByEye, Story? Story)
 {
     /// <summary>Reads what lies beside the model, and judges the model anew.</summary>
     /// <param name="file">An ONNX file; <c>training/</c> beside it holds the history of its run, and the clean labels if it learned from such.</param>
@@ -47,10 +46,15 @@ internal sealed record CardFigures(
         }
 
         var beside = Path.GetDirectoryName(path)!;
-        var story = Path.Combine(beside, "story.json");
+        var story = Training.Story.Load(beside);
+        if (story is not null && story.Data.Any(file => trained.GetValueOrDefault(file.Key) != file.Value))
+        {
+            throw new CommandException($"{Path.Combine(beside, Training.Story.FileName)} is of other data than the model; measure it again: smile story");
+        }
+
         return new CardFigures(
             model.Metadata, new FileInfo(file).Length, history, data.Rows, ReadCleaned(Path.Combine(beside, "labels.csv")), Evaluation.Of(model, data, "val", Lfw160.ArchiveName),
-            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), JudgedByEye(model, Path.Combine(beside, Training.ByEye.FileName), Lfw160.Folder(folder)), File.Exists(story) ? ReadStory(story) : null);
+            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), JudgedByEye(model, Path.Combine(beside, Training.ByEye.FileName), Lfw160.Folder(folder)), story);
     }
 
     private static EyeJudged[] JudgedByEye(SmileModel model, string path, string folder)
@@ -80,16 +84,4 @@ internal sealed record CardFigures(
             .. TrainingTargets.Read(path).Targets.Values.GroupBy(target => (target.Label, target.Decision)).OrderBy(group => group.Key.ToString(), StringComparer.Ordinal)
                 .Select(group => new Decided(group.Key.Label, group.Key.Decision, group.Count(), group.Sum(target => target.Target))),
         ];
-
-    private static JsonDocument ReadStory(string path)
-    {
-        try
-        {
-            return JsonDocument.Parse(File.ReadAllBytes(path));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
-        {
-            throw new CommandException($"{path} cannot be read: {e.Message}");
-        }
-    }
 }

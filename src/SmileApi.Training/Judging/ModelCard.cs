@@ -79,14 +79,45 @@ internal static class ModelCard
             """);
     }
 
-    /// <summary>How the network got from random weights to its answers, from <c>training/story.json</c>; without that file nothing.</summary>
-    private static string StorySection(CardFigures figures) => figures.Story is null
-        ? ""
-        : """
-        ## How learning looks from inside
+    /// <summary>Other judges of the same faces, and the learning curve, from <c>training/story.json</c>; without that file nothing.</summary>
+    private static string StorySection(CardFigures figures)
+    {
+        if (figures.Story is not { } story)
+        {
+            return "";
+        }
 
-        All figures: [training/story.json](training/story.json).
-        """;
+        var judges = string.Join('\n', story.Judges.Select(judge => Format(
+            $"| {judge.Name} | {judge.Accuracy:P2} ({100 * judge.AccuracyInterval.Low:F2} to {100 * judge.AccuracyInterval.High:F2}) | {judge.BalancedAccuracy:P2} | {judge.RocAuc:F4} | {(judge.LogLoss is { } loss ? Format($"{loss:F4}") : "")} | {judge.How} |")));
+        var curve = story.Curve is not { } learned ? "" : Format(
+            $"""
+
+
+            How much the number of pictures matters: networks of the same shape, each trained from seed {learned.Seed} for about {learned.Steps:N0} steps of {learned.BatchSize} faces on some of the agreed pictures, and judged after the last step on the same faces.
+
+            | pictures of each class | accuracy | balanced accuracy | ROC AUC | right of its own pictures |
+            |---|---|---|---|---|
+            {string.Join('\n', learned.Points.Select(point => Format($"| {(point.Pictures == StoryRun.All ? Format($"all ({point.Smiles:N0} and {point.NonSmiles:N0})") : point.Pictures)} | {point.Accuracy:P2} ({100 * point.AccuracyInterval.Low:F2} to {100 * point.AccuracyInterval.High:F2}) | {point.BalancedAccuracy:P2} | {point.RocAuc:F4} | {point.TrainAccuracy:P1} |")))}
+
+            One seed each: neighbours whose intervals overlap cannot be told apart.
+
+            ![Accuracy by the number of pictures](training/story.png)
+            """);
+        return Format(
+            $"""
+            ## What learning is worth
+
+            The same {story.Smiles + story.NonSmiles} validation faces, {story.Smiles} of them smiling, before five judges:
+
+            | judge | accuracy (95 % interval) | balanced accuracy | ROC AUC | log loss | how |
+            |---|---|---|---|---|---|
+            {judges}
+
+            ![Five judges](training/judges.png){curve}
+
+            All figures: [training/story.json](training/story.json), by `smile story`.
+            """);
+    }
 
     private static string Data(CardFigures figures)
     {

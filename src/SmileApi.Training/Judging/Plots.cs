@@ -22,7 +22,7 @@ internal static class Plots
         Save(Path.Combine(folder, "loss.png"), "Loss while learning", EpochAxis, "binary cross-entropy, nats", Alignment.UpperRight, plot =>
         {
             Line(plot, [.. epochs.Skip(1)], [.. history.Skip(1).Select(record => record.Loss!.Value)], "training crops, augmented");
-            Line(plot, epochs, [.. history.Select(record => record.Train.LogLoss)], "training faces, as served");
+            Line(plot, epochs, [.. history.Select(record => record.Train.LogLoss)], "training faces of certain label, as served");
             Line(plot, epochs, [.. history.Select(record => record.Val.LogLoss)], "validation faces");
             Level(plot, Math.Log(2), "a coin toss");
             plot.Axes.SetLimits(0, Math.Max(1, epochs[^1]), 0, 0.8);
@@ -30,7 +30,7 @@ internal static class Plots
         });
         Save(Path.Combine(folder, "accuracy.png"), "Accuracy while learning", EpochAxis, "share judged right", Alignment.LowerRight, plot =>
         {
-            Line(plot, epochs, [.. history.Select(record => record.Train.BalancedAccuracy)], "training faces, balanced");
+            Line(plot, epochs, [.. history.Select(record => record.Train.BalancedAccuracy)], "training faces of certain label, balanced");
             Line(plot, epochs, [.. history.Select(record => record.Val.BalancedAccuracy)], "validation faces, balanced");
             Line(plot, epochs, [.. history.Select(record => record.Val.Accuracy)], "validation faces");
             Level(plot, 0.5, "a coin toss");

@@ -163,10 +163,11 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
 
     private static bool[] Smiles(IReadOnlyList<Face> faces) => [.. faces.Select(face => face.IsSmile)];
 
-    /// <summary>Some of the training faces whose label is certain, the same each epoch.</summary>
+    /// <summary>Some of the training faces whose target is certain, or of all where none is; the same each epoch.</summary>
     private IReadOnlyList<Face> Sample(IReadOnlyList<Face> all)
     {
         Face[] faces = [.. all.Where(face => face.Target is 0 or 1)];
+        faces = faces.Length > 0 ? faces : [.. all];
         var order = new SplitMix(options.Seed, RandomPurpose.Order, 0).Shuffled(faces.Length);
         return [.. order.Take(options.TrainSample).Select(i => faces[i])];
     }
