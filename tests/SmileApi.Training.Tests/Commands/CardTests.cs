@@ -26,6 +26,16 @@ public sealed class CardTests : CommandLine
     }
 
     [Fact]
+    public void Faces_judged_by_eye_are_told_of()
+    {
+        var small = DrawnFaces.WriteFaces36(Folder["data"], 6);
+        File.WriteAllText(Folder["models/training/by-eye.csv"], $"sha256,set,smile\n{small[1]},faces36,1\n{small[2]},faces36,0\n{small[3]},faces36,1\n{small[4]},faces36,0.5\n");
+        Assert.Equal(0, Smile("card", "--data", "data").Code);
+        // It calls everything a smile: two of the three without doubt.
+        Assert.Contains("about 22 pixels a face | 4 | 62 % | 3 | 66.7 % | 0.500 |", File.ReadAllText(Folder["models/MODEL_CARD.md"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_was_decided_about_labels_is_counted()
     {
         TrainingTargets.Write(Folder["models/training/labels.csv"], [.. Enumerable.Range(0, 4).Select(i => new TrainingTarget(

@@ -20,6 +20,14 @@ public sealed class EvaluateTests : CommandLine
         Assert.Equal(Corruption.All.Select(corruption => corruption.Name), report.GetProperty("corrupted").EnumerateArray().Select(condition => condition.GetProperty("name").GetString()!));
         Assert.Equal(40, report.GetProperty("bySize").EnumerateArray().Sum(condition => condition.GetProperty("count").GetInt32()));
         Assert.Empty(report.GetProperty("uncertain").EnumerateArray());
+        // It calls every face a smile: as many as smile are right.
+        Assert.All(report.GetProperty("byShare").EnumerateArray(), share =>
+        {
+            Assert.Equal(share.GetProperty("shareOfSmiles").GetDouble(), share.GetProperty("accuracy").GetDouble(), 9);
+            Assert.Equal(Math.Abs(share.GetProperty("shareOfSmiles").GetDouble() - 0.5), share.GetProperty("calibrationError").GetDouble(), 9);
+            Assert.Equal(Math.Log(2), share.GetProperty("logLoss").GetDouble(), 6);
+        });
+        Assert.Equal(4, report.GetProperty("byShare").GetArrayLength());
 
         var (code, output, errors) = Smile("evaluate", "model.onnx", "data", "--split", "val", "--plots", "plots");
         Assert.Equal(0, code);
