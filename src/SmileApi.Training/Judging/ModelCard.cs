@@ -66,7 +66,7 @@ internal static class ModelCard
             $"""
             ## How it learned
 
-            Binary cross-entropy, stochastic gradient descent with Nesterov momentum {options.Momentum} (rate {options.LearningRate}, warm-up over {options.WarmUp:P0} of the steps, then a cosine to 0), batches of {options.BatchSize}, weight decay {options.WeightDecay:0.#e-0}, dropout {options.Dropout}, {options.Epochs} epochs, seed {options.Seed}. Every crop is moved (up to {options.Shift:P0}), scaled ({options.MinScale} to {options.MaxScale}), turned (up to {options.RollDegrees} degrees), stretched, tilted in perspective, mirrored and lit at random, with the photograph's real surroundings; some have a part hidden ({options.OcclusionShare:P0}), are blurred ({options.BlurShare:P0}), noisy ({options.NoiseShare:P0}), brought down to as little as {options.MinSide} pixels and blown up again ({options.SmallShare:P0}) or stored as JPEG ({options.JpegShare:P0}). What is served is the running average of the weights after epoch {history.BestEpoch}, which had the least validation loss.
+            Binary cross-entropy, stochastic gradient descent with Nesterov momentum {options.Momentum} (rate {options.LearningRate}, warm-up over {options.WarmUp:P0} of the steps, then a cosine to 0), batches of {options.BatchSize}, weight decay {options.WeightDecay:0.#e-0}, dropout {options.Dropout}, {options.Epochs} epochs, seed {options.Seed}. Every crop is moved (up to {options.Shift:P0}), scaled ({options.MinScale} to {options.MaxScale}), turned (up to {options.RollDegrees} degrees), stretched, tilted in perspective, mirrored and lit at random, with the photograph's real surroundings; some have a part hidden ({options.OcclusionShare:P0}), are blurred ({options.BlurShare:P0}), noisy ({options.NoiseShare:P0}), brought down to as little as {options.MinSide} pixels and blown up again ({options.SmallShare:P0}) or stored as JPEG ({options.JpegShare:P0}). What is served is the running average of the weights after epoch {history.BestEpoch}{(options.ChooseEpoch ? ", which had the least validation loss" : history.BestEpoch == options.Epochs ? ", the last" : "")}.
 
             Before the first step it knew nothing: loss {start.LogLoss:F4} (a coin toss has ln 2, 0.6931), balanced accuracy {start.BalancedAccuracy:P1}.
 
@@ -159,7 +159,7 @@ internal static class ModelCard
             | split | smile | no smile | for |
             |---|---|---|---|
             | train | {Count("train", "smile"):N0} | {Count("train", "nonsmile"):N0} | learning |
-            | val | {Count("val", "smile"):N0} | {Count("val", "nonsmile"):N0} | choosing the epoch and the calibration |
+            | val | {Count("val", "smile"):N0} | {Count("val", "nonsmile"):N0} | choosing between ways to train, and the calibration |
             | test | {Count("test", "smile"):N0} | {Count("test", "nonsmile"):N0} | the scores below; every choice was made on val |
 
             Labels of `val` and `test` are as delivered. {cleaned}{teachers}

@@ -44,7 +44,7 @@ internal sealed record Checkpoint
 
     public required IReadOnlyList<EpochRecord> History { get; init; }
 
-    /// <summary>The epoch whose averaged weights have the least validation log loss.</summary>
+    /// <summary>The epoch whose averaged weights are kept: the last, or the one with the least validation log loss.</summary>
     public required int BestEpoch { get; init; }
 
     /// <summary>Fitted on the validation logits of the best epoch.</summary>

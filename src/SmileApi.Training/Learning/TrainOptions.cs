@@ -28,6 +28,7 @@ internal sealed record TrainOptions
     public static TrainOptions Quick { get; } = new()
     {
         Epochs = 16,
+        ChooseEpoch = true,
         Stretch = 0,
         Perspective = 0,
         Gamma = 0,
@@ -48,6 +49,12 @@ internal sealed record TrainOptions
 
     /// <summary>Passes over the training pictures, at least 1. Default 40.</summary>
     public int Epochs { get; init; } = 40;
+
+    /// <summary>
+    /// Whether the epoch with the least validation loss is kept, or else the last one, in which the rate has come down to nothing and
+    /// the average has settled. A few hundred validation faces choose among good epochs by luck. Default false.
+    /// </summary>
+    public bool ChooseEpoch { get; init; }
 
     /// <summary>Faces a step, at least 2. Default 32.</summary>
     public int BatchSize { get; init; } = 32;

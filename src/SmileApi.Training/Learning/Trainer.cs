@@ -126,18 +126,18 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
         return checkpoint;
     }
 
-    /// <summary>Scores the averaged weights and keeps them if they are the best so far.</summary>
+    /// <summary>Scores the averaged weights and keeps them as the options say.</summary>
     private Checkpoint Judge(Network average, double? loss, Stopwatch clock, Checkpoint checkpoint)
     {
         var (_, train) = Score(average, Sample(data.Train), checkpoint.Normalisation);
         var (logits, val) = Score(average, data.Val, checkpoint.Normalisation);
-        var isBest = checkpoint.History.Count == 0 || val.LogLoss < checkpoint.History.Min(record => record.Val.LogLoss);
+        var isKept = !options.ChooseEpoch || checkpoint.History.Count == 0 || val.LogLoss < checkpoint.History.Min(record => record.Val.LogLoss);
         checkpoint = checkpoint with
         {
             History = [.. checkpoint.History, new EpochRecord(checkpoint.History.Count, loss, train, val, clock.Elapsed.TotalSeconds)],
             Finished = DateTimeOffset.UtcNow,
         };
-        if (!isBest)
+        if (!isKept)
         {
             return checkpoint;
         }
