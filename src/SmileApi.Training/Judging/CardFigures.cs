@@ -19,11 +19,12 @@ internal sealed record EyeJudged(string Set, int Looked, double Share, int Certa
 /// <param name="Rows">What the archive's labels say.</param>
 /// <param name="Cleaned">What <c>training/labels.csv</c> decides; empty without that file.</param>
 /// <param name="Val">Measured now, like <paramref name="Test"/>.</param>
+/// <param name="OtherEmotions">How many agreed <c>nonsmile</c> test faces show an emotion that the labelling names, anger for instance, and how many of them the model takes for smiles.</param>
 /// <param name="ByEye">Faces that the makers judged by eye, those of which they were certain.</param>
 /// <param name="Story">Other judges of the same faces, and the learning curve; null if nobody has measured them.</param>
 internal sealed record CardFigures(
     ModelMetadata Metadata, long FileSize, RunHistory History, IReadOnlyList<LabelRow> Rows, IReadOnlyList<Decided> Cleaned, Evaluation Val, Evaluation Test,
-    IReadOnlyList<EyeJudged> ByEye, Story? Story)
+    (int Count, int TakenForSmiles) OtherEmotions, IReadOnlyList<EyeJudged> ByEye, Story? Story)
 {
     /// <summary>Reads what lies beside the model, and judges the model anew.</summary>
     /// <param name="file">An ONNX file; <c>training/</c> beside it holds the history of its run, and the clean labels if it learned from such.</param>
@@ -54,7 +55,13 @@ internal sealed record CardFigures(
 
         return new CardFigures(
             model.Metadata, new FileInfo(file).Length, history, data.Rows, ReadCleaned(Path.Combine(beside, "labels.csv")), Evaluation.Of(model, data, "val", Lfw160.ArchiveName),
-            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), JudgedByEye(model, Path.Combine(beside, Training.ByEye.FileName), Lfw160.Folder(folder)), story);
+            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), Emotional(model, data), JudgedByEye(model, Path.Combine(beside, Training.ByEye.FileName), Lfw160.Folder(folder)), story);
+    }
+
+    private static (int Count, int TakenForSmiles) Emotional(SmileModel model, Lfw160 data)
+    {
+        Face[] faces = [.. data.Files(row => row is { Split: "test", Label: "nonsmile" } and not { Emotion: "neutral" or "" }).Select(file => Lfw160.Face(file.Row, file.Bytes, target: 0))];
+        return (faces.Length, Evaluation.Judge(model, faces).Count(probability => probability >= model.Metadata.Threshold));
     }
 
     private static EyeJudged[] JudgedByEye(SmileModel model, string path, string folder)
@@ -67,7 +74,7 @@ internal sealed record CardFigures(
         var verdicts = Training.ByEye.Read(path);
         var faces = Lfw160.Open(folder).Files(row => row.Split == "val" && !row.IsAgreed).Select(file => (Key: TrainingTargets.KeyOf(file.Bytes), Face: Lfw160.Face(file.Row, file.Bytes, target: 0)))
             .Concat(Faces36.IsIn(folder) ? Faces36.Files(folder).Where(file => verdicts.ContainsKey(TrainingTargets.KeyOf(file.Bytes))).Select(file => (Key: TrainingTargets.KeyOf(file.Bytes), Face: Faces36.Face(file.Name, file.Bytes, target: 0))) : [])
-            .Where(judged => verdicts.ContainsKey(judged.Key)).ToLookup(judged => verdicts[judged.Key].Set, judged => (judged.Face, verdicts[judged.Key].Smile));
+            .Where(judged => verdicts.ContainsKey(judged.Key)).DistinctBy(judged => judged.Key).ToLookup(judged => verdicts[judged.Key].Set, judged => (judged.Face, verdicts[judged.Key].Smile));
         return [.. faces.Select(set =>
         {
             var certain = set.Where(judged => judged.Smile is 0 or 1).ToArray();

@@ -29,7 +29,7 @@ internal static class Judges
                 "logistic regression", Invariant($"On {PixelRegression.Side} x {PixelRegression.Side} pixels; weight decay {regression.Decay}, chosen on a fifth of the training faces."),
                 [.. val.Select(regression.Probability)], smiles, 0.5),
             Score(
-                "network", $"{served.Metadata.Name} {served.Metadata.Version}, as served; its epoch and calibration were chosen on these very faces.",
+                "network", $"{served.Metadata.Name} {served.Metadata.Version}, as served; its calibration was fitted on these very faces.",
                 Evaluation.Judge(served, val), smiles, served.Metadata.Threshold),
         ];
     }
