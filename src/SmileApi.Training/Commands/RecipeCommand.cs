@@ -42,7 +42,7 @@ internal static class RecipeCommand
             }
 
             using var recipe = new Recipe(Lfw160.Folder(parsed.GetValue(data)), parsed.GetValue(runs)!, parsed.GetValue(jobs), parsed.GetValue(epochs));
-            return recipe.Run(parsed.GetValue(byEye)!, parsed.GetValue(target)!, !parsed.GetValue(noTeachers)) ? 0 : Stopped;
+            return recipe.Run(ByEye.Read(parsed.GetValue(byEye)!), parsed.GetValue(target)!, !parsed.GetValue(noTeachers)) ? 0 : Stopped;
         });
         return command;
     }
@@ -70,7 +70,7 @@ internal static class RecipeCommand
         }
 
         /// <returns>False when asked to stop.</returns>
-        public bool Run(string byEye, string target, bool withTeachers)
+        public bool Run(IReadOnlyDictionary<string, ByEye.Verdict> byEye, string target, bool withTeachers)
         {
             var clock = Stopwatch.StartNew();
             AtomicFile.RequireWritable(target);
@@ -81,7 +81,7 @@ internal static class RecipeCommand
                 return false;
             }
 
-            CleanCommand.Run([.. folds.Select(Model)], Lfw160.Open(_data), ByEye.Read(byEye), labels);
+            CleanCommand.Run([.. folds.Select(Model)], Lfw160.Open(_data), byEye, labels);
             Stage("labels cleaned");
             var targets = labels;
             if (withTeachers)
@@ -93,7 +93,7 @@ internal static class RecipeCommand
                 }
 
                 targets = Path.Combine(_runs, "targets.csv");
-                TeachCommand.Run([.. teachers.Select(Model)], _data, TrainingTargets.Read(labels), ByEye.Read(byEye), targets);
+                TeachCommand.Run([.. teachers.Select(Model)], _data, TrainingTargets.Read(labels), byEye, targets);
                 Stage("teachers asked");
             }
 

@@ -149,6 +149,17 @@ public sealed class CleanAndTeachTests : CommandLine
         Assert.Equal(history, File.ReadAllText(Folder["models/training/history.json"]));
     }
 
+    [Fact]
+    public void What_a_recipe_needs_is_asked_for_before_hours_of_work()
+    {
+        Needs.LibTorch();
+        Fails("no.csv cannot be read", "recipe", "--data", "data", "--by-eye", "no.csv");
+        Fails("--jobs must be at least 1.", "recipe", "--data", "data", "--by-eye", "by-eye.csv", "--jobs", "0");
+        File.WriteAllText(Folder["file"], "");
+        Fails("cannot be written", "recipe", "--data", "data", "--by-eye", "by-eye.csv", "--out", "file/smile.onnx");
+        Assert.False(Directory.Exists(Folder["runs"]));
+    }
+
     private (int Code, string Output, string Errors) Recipe() =>
         Smile("recipe", "--data", "data", "--by-eye", "by-eye.csv", "--epochs", "1", "--jobs", "2");
 
