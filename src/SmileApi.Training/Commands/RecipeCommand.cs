@@ -26,7 +26,7 @@ internal static class RecipeCommand
         var byEye = CommonOptions.ByEye();
         var runs = new Option<string>("--runs") { Description = "Folder for the runs.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("runs", "recipe") };
         var jobs = new Option<int>("--jobs") { Description = "Runs at a time, each on one core.", DefaultValueFactory = _ => Math.Clamp(Environment.ProcessorCount, 1, Folds) };
-        var noTeachers = new Option<bool>("--no-teachers") { Description = "Learn from the clean labels alone: half of the time, and a little worse." };
+        var noTeachers = new Option<bool>("--no-teachers") { Description = "Learn from the clean labels alone: half of the time, and worse with strangers." };
         var epochs = new Option<int?>("--epochs") { Description = "Of every run, for a trial; each has its own number otherwise." };
         var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
         var command = new Command("recipe", "Make the served model from the pictures: clean the labels, train teachers, train the network on what they say, export it.")
@@ -97,7 +97,7 @@ internal static class RecipeCommand
                 Stage("teachers asked");
             }
 
-            var student = new Training("student", "--targets", targets);
+            var student = new Training(withTeachers ? "student" : "student-without-teachers", "--targets", targets);
             if (!TrainAll([student]))
             {
                 return false;
@@ -125,9 +125,9 @@ internal static class RecipeCommand
         {
             var failed = 0;
             var parallel = new ParallelOptions { MaxDegreeOfParallelism = _jobs };
-            Parallel.ForEach(trainings, parallel, training =>
+            Parallel.ForEach(trainings.Where(training => !IsFinished(training)).ToArray(), parallel, training =>
             {
-                if (!_stopping.IsCancellationRequested && failed == 0 && !IsFinished(training) && Train(training) != 0)
+                if (!_stopping.IsCancellationRequested && failed == 0 && Train(training) != 0)
                 {
                     Interlocked.Increment(ref failed);
                 }
@@ -143,13 +143,21 @@ internal static class RecipeCommand
 
         private bool IsFinished(Training training)
         {
-            if (!File.Exists(Model(training)))
+            if (!File.Exists(Path.Combine(_runs, training.Name, Checkpoint.FileName)))
             {
                 return false;
             }
 
-            var checkpoint = Checkpoint.Load(Path.Combine(_runs, training.Name));
-            return checkpoint.Epoch == checkpoint.Options.Epochs;
+            // A trial of few epochs, or a run on other labels, must not pass for this one.
+            var run = Path.Combine(_runs, training.Name);
+            var checkpoint = Checkpoint.Load(run);
+            var options = training.Arguments.Chunk(2).ToDictionary(option => option[0], option => option[1]);
+            var epochs = _epochs.Length > 0 ? _epochs[1] : $"{TrainOptions.Presets[options.GetValueOrDefault("--preset", "full")].Epochs}";
+            var sameTargets = !options.TryGetValue("--targets", out var targets)
+                || checkpoint.Data.GetValueOrDefault(Path.GetFileName(targets)) == TrainingTargets.KeyOf(File.ReadAllBytes(targets));
+            return $"{checkpoint.Options.Epochs}" == epochs && sameTargets
+                ? checkpoint.Epoch == checkpoint.Options.Epochs && File.Exists(Model(training))
+                : throw new CommandException($"{run} holds another run, of {checkpoint.Options.Epochs} epochs or on other labels: name another folder by --runs, or delete it.");
         }
 
         /// <summary>A run in a process of its own: libtorch draws random numbers from one generator a process.</summary>
