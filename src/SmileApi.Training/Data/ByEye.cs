@@ -20,16 +20,7 @@ internal static class ByEye
     /// <exception cref="CommandException">It cannot be read or is no such file.</exception>
     public static IReadOnlyDictionary<string, Verdict> Read(string path)
     {
-        byte[] bytes;
-        try
-        {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandException($"{path} cannot be read: {e.Message}");
-        }
-
+        var bytes = CsvTable.Bytes(path);
         var verdicts = new Dictionary<string, Verdict>();
         foreach (var row in CsvTable.Read(path, bytes).Require(path, "sha256", "set", "smile").Rows)
         {

@@ -22,16 +22,7 @@ internal static class CsvFaces
     /// <exception cref="CommandException">It is no such list; the message names the line.</exception>
     public static PictureFiles Open(string path)
     {
-        byte[] bytes;
-        try
-        {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandException($"{path} cannot be read: {e.Message}");
-        }
-
+        var bytes = CsvTable.Bytes(path);
         if (!path.EndsWith(".csv", StringComparison.OrdinalIgnoreCase))
         {
             throw new CommandException($"{path} is neither a folder nor a CSV file.");

@@ -14,6 +14,20 @@ internal sealed record CsvTable(IReadOnlyList<string> Columns, IReadOnlyList<Csv
         TrackLineNumbers = true,
     };
 
+    /// <summary>The whole of a file, to be read and hashed.</summary>
+    /// <exception cref="CommandException">It cannot be read.</exception>
+    public static byte[] Bytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"{path} cannot be read: {e.Message}");
+        }
+    }
+
     /// <param name="source">What to call it in messages.</param>
     /// <param name="utf8">The whole file.</param>
     /// <exception cref="CommandException">It is no such file; the message names the line.</exception>

@@ -39,16 +39,7 @@ internal sealed record TrainingTargets(string FileName, string Sha256, IReadOnly
     /// <exception cref="CommandException">It cannot be read or is no such file.</exception>
     public static TrainingTargets Read(string path)
     {
-        byte[] bytes;
-        try
-        {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandException($"{path} cannot be read: {e.Message}");
-        }
-
+        var bytes = CsvTable.Bytes(path);
         var table = CsvTable.Read(path, bytes);
         if (string.Join(',', table.Columns) != Header)
         {
