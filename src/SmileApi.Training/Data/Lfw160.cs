@@ -10,7 +10,8 @@ namespace SmileApi.Training;
 /// <param name="Label"><c>smile</c> or <c>nonsmile</c> where two labellings agree; else <c>disputed</c> or <c>unmatched</c>.</param>
 /// <param name="Emotion">What one of the labellings, of seven emotions, says; <c>happiness</c> for instance.</param>
 /// <param name="Square">The labelled crop, as fractions of the picture's width.</param>
-internal sealed record LabelRow(string File, string Person, string Split, string Label, string Emotion, FaceSquare Square)
+/// <param name="HasSquare">Whether somebody has labelled that crop; else it is where such crops mostly are.</param>
+internal sealed record LabelRow(string File, string Person, string Split, string Label, string Emotion, FaceSquare Square, bool HasSquare)
 {
     public bool IsAgreed => Label is "smile" or "nonsmile";
 
@@ -200,8 +201,9 @@ internal sealed class Lfw160 : IFaceData
     }
 
     /// <summary>Decodes a picture as the server does where it has no libturbojpeg.</summary>
-    public static GreyImage Decode(string name, ReadOnlySpan<byte> bytes) =>
-        Decoder.TryDecode(bytes, FaceCrop.Side, out var image, out var rejection)
+    /// <param name="whole">With all of its pixels, and not only as many as a face that fills it needs.</param>
+    public static GreyImage Decode(string name, ReadOnlySpan<byte> bytes, bool whole = false) =>
+        Decoder.TryDecode(bytes, whole ? int.MaxValue : FaceCrop.Side, out var image, out var rejection)
             ? image
             : throw new CommandException($"{name} cannot be read: {rejection.Detail}");
 
@@ -213,9 +215,9 @@ internal sealed class Lfw160 : IFaceData
         var rows = new Dictionary<string, LabelRow>();
         foreach (var row in CsvTable.Read(source, csv).Require(source, Columns).Rows)
         {
-            var known = Number(row["face_x"], out var x) & Number(row["face_y"], out var y) & Number(row["face_size"], out var size);
-            var square = known && size > 0 ? new FaceSquare(x, y, size) : MedianSquare;
-            rows[row["file"]] = new LabelRow(row["file"], row["person"], row["split"], row["label"], row["emotion"], square);
+            var known = Number(row["face_x"], out var x) & Number(row["face_y"], out var y) & Number(row["face_size"], out var size) && size > 0;
+            var square = known ? new FaceSquare(x, y, size) : MedianSquare;
+            rows[row["file"]] = new LabelRow(row["file"], row["person"], row["split"], row["label"], row["emotion"], square, known);
         }
 
         return rows;
