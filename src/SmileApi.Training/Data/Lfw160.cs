@@ -201,9 +201,13 @@ internal sealed class Lfw160 : IFaceData
     }
 
     /// <summary>Decodes a picture as the server does where it has no libturbojpeg.</summary>
-    /// <param name="whole">With all of its pixels, and not only as many as a face that fills it needs.</param>
-    public static GreyImage Decode(string name, ReadOnlySpan<byte> bytes, bool whole = false) =>
-        Decoder.TryDecode(bytes, whole ? int.MaxValue : FaceCrop.Side, out var image, out var rejection)
+    public static GreyImage Decode(string name, ReadOnlySpan<byte> bytes) => Decode(name, bytes, FaceCrop.Side);
+
+    /// <summary>The same, not reduced.</summary>
+    public static GreyImage DecodeWhole(string name, ReadOnlySpan<byte> bytes) => Decode(name, bytes, int.MaxValue);
+
+    private static GreyImage Decode(string name, ReadOnlySpan<byte> bytes, int minimumSide) =>
+        Decoder.TryDecode(bytes, minimumSide, out var image, out var rejection)
             ? image
             : throw new CommandException($"{name} cannot be read: {rejection.Detail}");
 

@@ -38,7 +38,7 @@ public sealed class PhotosWithBoxesTests : IDisposable
         Assert.Equal((57, 181), (photos.Count, photos.Sum(photo => photo.Boxes.Count)));
         Assert.All(photos, photo =>
         {
-            using var image = Lfw160.Decode(photo.File, photo.Bytes, whole: true);
+            using var image = Lfw160.DecodeWhole(photo.File, photo.Bytes);
             Assert.Equal(1, image.Reduction);
             Assert.All(photo.Boxes, box => Assert.True(box.X < image.Width && box.Y < image.Height && box.X + box.Width > 0 && box.Y + box.Height > 0));
         });

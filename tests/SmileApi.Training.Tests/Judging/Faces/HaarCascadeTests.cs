@@ -21,7 +21,7 @@ public sealed class HaarCascadeTests
     public void It_finds_158_of_181_faces_with_one_false_where_five_neighbours_must_agree()
     {
         var photos = PhotosWithBoxes.Read(Needs.RealFaces());
-        GreyImage[] images = [.. photos.Select(photo => Lfw160.Decode(photo.File, photo.Bytes, whole: true))];
+        GreyImage[] images = [.. photos.Select(photo => Lfw160.DecodeWhole(photo.File, photo.Bytes))];
         using var haar = Needs.OpenCv(images);
 
         var judged = haar.Run(5).Boxes.Zip(photos, (boxes, photo) => DetectionMatch.Judge(boxes.Select(box => new FoundBox(box, 1)), photo.Boxes)).SelectMany(boxes => boxes).ToArray();
