@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 
 namespace SmileApi.Imaging;
@@ -32,84 +31,13 @@ public static class FaceCrop
         ArgumentOutOfRangeException.ThrowIfNotEqual(face.Length, side * side);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(square.Side);
 
-        var columns = Taps.For(square.X, square.Side, side, image.Width);
-        var rows = Taps.For(square.Y, square.Side, side, image.Height);
-        var pixels = image.Pixels;
-
-        // Columns that no tap touches are not worth blending.
-        var (left, right) = (columns.First[0], columns.First[side - 1] + columns.Count);
-        var width = right - left;
-        var buffer = ArrayPool<float>.Shared.Rent(2 * width);
-        var blended = buffer.AsSpan(0, width);
-        var levels = buffer.AsSpan(width, width);
+        using var filter = new TriangleFilter(image, square.X, square.Y, (double)square.Side / side, side, side);
         for (var y = 0; y < side; y++)
         {
-            // First down the columns, whole rows at a time, then along the one blended row.
-            blended.Clear();
-            for (var tap = 0; tap < rows.Count; tap++)
-            {
-                var weight = rows.Weights[y * rows.Count + tap];
-                if (weight != 0)
-                {
-                    TensorPrimitives.ConvertTruncating<byte, float>(pixels.Slice((rows.First[y] + tap) * image.Width + left, width), levels);
-                    TensorPrimitives.MultiplyAdd(levels, weight, blended, blended);
-                }
-            }
-
-            var target = face.Slice(y * side, side);
-            for (var x = 0; x < side; x++)
-            {
-                var taps = blended.Slice(columns.First[x] - left, columns.Count);
-                var weights = columns.Weights.AsSpan(x * columns.Count, columns.Count);
-                var level = 0f;
-                for (var tap = 0; tap < taps.Length; tap++)
-                {
-                    level += taps[tap] * weights[tap];
-                }
-
-                target[x] = (level - normalisation.Mean) / normalisation.Deviation;
-            }
+            filter.Row(y, face.Slice(y * side, side));
         }
 
-        ArrayPool<float>.Shared.Return(buffer);
-    }
-
-    /// <summary>Which source pixels, with what weights, make each pixel of the result along one axis.</summary>
-    /// <param name="First">Index of the first source pixel of each result pixel; <c>First + Count</c> stays inside the picture.</param>
-    /// <param name="Count">Source pixels of each result pixel.</param>
-    /// <param name="Weights">Shape <c>[side, Count]</c>, each row's sum 1.</param>
-    private readonly record struct Taps(int[] First, int Count, float[] Weights)
-    {
-        public static Taps For(double start, double length, int side, int sourceLength)
-        {
-            var step = length / side;
-            var radius = Math.Max(step, 1);
-            var count = Math.Min((int)Math.Ceiling(2 * radius) + 1, sourceLength);
-            var first = new int[side];
-            var weights = new float[side * count];
-            for (var i = 0; i < side; i++)
-            {
-                var centre = start + (i + 0.5) * step;
-                var from = (int)Math.Floor(centre - radius);
-                first[i] = Math.Clamp(from, 0, sourceLength - count);
-                var sum = 0.0;
-                for (var j = from; j <= centre + radius; j++)
-                {
-                    sum += Triangle(j, centre, radius);
-                }
-
-                for (var j = from; j <= centre + radius; j++)
-                {
-                    // Beyond the edge its last pixel stands in.
-                    var inside = Math.Clamp(j, 0, sourceLength - 1) - first[i];
-                    weights[i * count + inside] += (float)(Triangle(j, centre, radius) / sum);
-                }
-            }
-
-            return new Taps(first, count, weights);
-        }
-
-        private static double Triangle(int pixel, double centre, double radius) =>
-            Math.Max(0, 1 - Math.Abs(pixel + 0.5 - centre) / radius);
+        TensorPrimitives.Subtract(face, normalisation.Mean, face);
+        TensorPrimitives.Divide(face, normalisation.Deviation, face);
     }
 }

@@ -123,4 +123,5 @@ public sealed record ModelScore(int Count, double Accuracy, double BalancedAccur
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(ModelMetadata))]
+[JsonSerializable(typeof(FaceModelMetadata))]
 internal sealed partial class ModelJson : JsonSerializerContext;

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Security.Cryptography;
 using Microsoft.ML.OnnxRuntime;
 using SmileApi.Imaging;
 
@@ -14,9 +13,9 @@ public sealed class SmileModel : IDisposable
     internal const string InputName = "image";
     internal const string OutputName = "probability";
 
-    private SmileModel(InferenceSession session, ModelMetadata metadata, string path, string sha256)
+    private SmileModel(OnnxFile file, ModelMetadata metadata)
     {
-        (Session, Metadata, Path, Sha256) = (session, metadata, path, sha256);
+        (Session, Metadata, Path, Sha256) = (file.Session, metadata, file.Path, file.Sha256);
     }
 
     /// <summary>What the model says of itself.</summary>
@@ -38,51 +37,8 @@ public sealed class SmileModel : IDisposable
     /// <param name="path">An ONNX file.</param>
     /// <param name="model">The model, when the result is true; the caller disposes it.</param>
     /// <param name="reason">When the result is false: one line that names the file and what is wrong with it.</param>
-    public static bool TryLoad(string path, [NotNullWhen(true)] out SmileModel? model, [NotNullWhen(false)] out string? reason)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        path = System.IO.Path.GetFullPath(path);
-        model = null;
-        byte[] file;
-        try
-        {
-            file = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            reason = File.Exists(path) || Directory.Exists(path)
-                ? $"The model {path} cannot be read: {e.Message}"
-                : $"There is no model at {path}.";
-            return false;
-        }
-
-        InferenceSession? session = null;
-        try
-        {
-            using var options = CpuOptions();
-            session = new InferenceSession(file, options);
-            var wrong = Check(session, out var metadata);
-            if (wrong is null)
-            {
-                model = new SmileModel(session, metadata!, path, Convert.ToHexStringLower(SHA256.HashData(file)));
-                wrong = model.ProbeOnce();
-            }
-
-            reason = wrong is null ? null : $"The model {path} does not fit this version of SmileApi: {wrong}.";
-        }
-        catch (OnnxRuntimeException e)
-        {
-            reason = $"The model {path} is not a readable ONNX file: {FirstLine(e.Message)}";
-        }
-
-        if (reason is not null)
-        {
-            session?.Dispose();
-            model = null;
-        }
-
-        return reason is null;
-    }
+    public static bool TryLoad(string path, [NotNullWhen(true)] out SmileModel? model, [NotNullWhen(false)] out string? reason) =>
+        OnnxFile.TryLoad(path, Fit, out model, out reason);
 
     /// <summary>Makes a runner with tensors of its own; each runner is used by one thread at a time.</summary>
     /// <param name="maxBatch">Most faces of one run, at least 1.</param>
@@ -91,21 +47,16 @@ public sealed class SmileModel : IDisposable
     /// <summary>Frees the session. All runners must have been disposed before.</summary>
     public void Dispose() => Session.Dispose();
 
-    private static SessionOptions CpuOptions()
+    private static (SmileModel? Model, string? Wrong) Fit(OnnxFile file)
     {
-        // Many small runs side by side: threads inside one run would only wait for each other, and spinning ones would
-        // take the processor from the decoders (measured elsewhere at 60 % of a busy server's throughput).
-        var options = new SessionOptions
+        var wrong = Check(file.Session, out var metadata);
+        if (wrong is not null)
         {
-            IntraOpNumThreads = 1,
-            InterOpNumThreads = 1,
-            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
-            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, // Failures come back as exceptions; no second copy on stderr.
-        };
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
-        return options;
+            return (null, wrong);
+        }
+
+        var model = new SmileModel(file, metadata!);
+        return (model, model.ProbeOnce());
     }
 
     private static string? Check(InferenceSession session, out ModelMetadata? metadata)
@@ -147,6 +98,4 @@ public sealed class SmileModel : IDisposable
         runner.Run([new float[FaceCrop.Length]], probability);
         return probability[0] is >= 0 and <= 1 ? null : $"a grey face gives {probability[0]}, which is no probability";
     }
-
-    private static string FirstLine(string message) => message.Split('\n', 2)[0].Trim();
 }

@@ -1,0 +1,96 @@
+using System.Buffers;
+using System.Numerics.Tensors;
+using Microsoft.ML.OnnxRuntime;
+
+namespace SmileApi.Inference;
+
+/// <summary>
+/// Runs one stage of the face detector on batches of pictures of one size, through memory allocated once. Runners of one
+/// network share its weights; each is used by one thread at a time.
+/// </summary>
+public sealed class FaceRunner : IDisposable
+{
+    private static readonly string[] s_inputs = [FaceModel.InputName];
+    private static readonly string[] s_outputs = [FaceModel.FaceName, FaceModel.BoxName];
+
+    private readonly InferenceSession _session;
+    private readonly RunOptions _options = new();
+    private readonly bool _find;
+    private readonly int _boxValues;
+
+    // Pinned for good, so that ONNX Runtime reads and writes them in place.
+    private readonly float[] _images;
+    private readonly float[] _faces;
+    private readonly float[] _boxes;
+
+    internal FaceRunner(InferenceSession session, string stage, int maxPixels)
+    {
+        _session = session;
+        _find = stage == FaceModelMetadata.FindStage;
+        _boxValues = _find ? FaceModel.FindBoxValues : FaceModel.CheckBoxValues;
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxPixels, PixelsPerAnswer);
+        var answers = maxPixels / PixelsPerAnswer;
+        _images = GC.AllocateArray<float>(maxPixels, pinned: true);
+        _faces = GC.AllocateArray<float>(answers, pinned: true);
+        _boxes = GC.AllocateArray<float>(_boxValues * answers, pinned: true);
+    }
+
+    /// <summary>Most pixels of all pictures of one run together.</summary>
+    public int MaxPixels => _images.Length;
+
+    private int PixelsPerAnswer => _find
+        ? FaceModelMetadata.CellSide * FaceModelMetadata.CellSide
+        : FaceModelMetadata.CandidateSide * FaceModelMetadata.CandidateSide;
+
+    /// <summary>Runs the network.</summary>
+    /// <param name="images">Normalised pictures, each of at least <c>height * width</c> values (rented arrays may be longer), shape <c>[height, width]</c>.</param>
+    /// <param name="width">First stage: a multiple of 8; second stage: 40.</param>
+    /// <param name="height">First stage: a multiple of 8; second stage: 40.</param>
+    /// <param name="answers">
+    /// As many arrays, rented from <see cref="ArrayPool{T}.Shared"/>; the caller returns them. First stage: shape
+    /// <c>[4, height/8, width/8]</c>, a plane each of probability, dx, dy and log side. Second stage: probability, dx, dy,
+    /// log scale, roll.
+    /// </param>
+    /// <exception cref="OnnxRuntimeException">The run failed; nothing is known about any picture.</exception>
+    public void Run(ReadOnlySpan<float[]> images, int width, int height, Span<float[]> answers)
+    {
+        var (count, pixels) = (images.Length, width * height);
+        ArgumentOutOfRangeException.ThrowIfZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)count * pixels, MaxPixels);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(pixels % PixelsPerAnswer, 0);
+        for (var i = 0; i < count; i++)
+        {
+            images[i].AsSpan(0, pixels).CopyTo(_images.AsSpan(i * pixels));
+        }
+
+        var each = pixels / PixelsPerAnswer;
+        var cells = new long[] { height / FaceModelMetadata.CellSide, width / FaceModelMetadata.CellSide };
+        using var input = Tensor(_images, count * pixels, [count, 1, height, width]);
+        using var face = Tensor(_faces, count * each, _find ? [count, 1, .. cells] : [count, 1]);
+        using var box = Tensor(_boxes, count * each * _boxValues, _find ? [count, _boxValues, .. cells] : [count, _boxValues]);
+        _session.Run(_options, s_inputs, [input], s_outputs, [face, box]);
+
+        for (var i = 0; i < count; i++)
+        {
+            answers[i] = ArrayPool<float>.Shared.Rent((1 + _boxValues) * each);
+            _faces.AsSpan(i * each, each).CopyTo(answers[i]);
+            _boxes.AsSpan(i * each * _boxValues, each * _boxValues).CopyTo(answers[i].AsSpan(each));
+        }
+    }
+
+    /// <summary>Whether an answer consists of probabilities from 0 to 1 and finite numbers.</summary>
+    /// <param name="answer">What <see cref="Run"/> gave for a picture of this size.</param>
+    public bool IsSound(ReadOnlySpan<float> answer, int width, int height)
+    {
+        var each = width * height / PixelsPerAnswer;
+        var faces = answer[..each];
+        var boxes = answer.Slice(each, each * _boxValues);
+        return TensorPrimitives.Min(faces) >= 0 && TensorPrimitives.Max(faces) <= 1 && TensorPrimitives.IsFiniteAll(boxes); // NaN is neither.
+    }
+
+    /// <summary>Frees native memory.</summary>
+    public void Dispose() => _options.Dispose();
+
+    private static OrtValue Tensor(float[] memory, int length, long[] shape) =>
+        OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, memory.AsMemory(0, length), shape);
+}
