@@ -8,6 +8,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     TrainCommand.Make(),
     RecipeCommand.Make(),
     EvaluateCommand.Make(),
+    EvaluateFacesCommand.Make(),
     PredictCommand.Make(),
     ExportCommand.Make(),
     CleanCommand.Make(),

@@ -52,9 +52,6 @@ internal sealed record DetectionCurve(int Labelled, IReadOnlyList<DetectionPoint
     public DetectionPoint At(double confidence) =>
         Points.LastOrDefault(point => point.Confidence >= confidence) is { } point ? point with { Confidence = confidence } : new DetectionPoint(confidence, 0, 0);
 
-    /// <summary>Share of the labelled faces, 0..1.</summary>
-    public double Recall(DetectionPoint point) => (double)point.Found / Labelled;
-
-    /// <summary>Share of right boxes among those that count, 0..1.</summary>
-    public static double Precision(DetectionPoint point) => (double)point.Found / (point.Found + point.False);
+    /// <summary>Share of right boxes among those that count, 0..1; of none all are right.</summary>
+    public static double Precision(DetectionPoint point) => point.Found + point.False == 0 ? 1 : (double)point.Found / (point.Found + point.False);
 }

@@ -12,8 +12,8 @@ public sealed class DetectionCurveTests
         Assert.Equal(new DetectionPoint(0.5, 2, 1), curve.At(0.5));
         Assert.Equal(new DetectionPoint(0.8, 2, 1), curve.At(0.8));
         Assert.Equal(new DetectionPoint(0.95, 0, 0), curve.At(0.95));
-        Assert.Equal(0.75, curve.Recall(curve.Points[^1]));
         Assert.Equal(0.6, DetectionCurve.Precision(curve.Points[^1]));
+        Assert.Equal(1, DetectionCurve.Precision(curve.At(0.95)));
     }
 
     [Fact]

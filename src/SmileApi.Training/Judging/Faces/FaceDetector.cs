@@ -1,0 +1,52 @@
+using SmileApi.Imaging;
+using SmileApi.Inference;
+
+namespace SmileApi.Training;
+
+/// <summary>Both stages of a face detector, run by the service's own search on the calling thread.</summary>
+internal sealed class FaceDetector : IDisposable
+{
+    private readonly DirectFaceNetworks _networks;
+
+    private FaceDetector(FaceModel find, FaceModel check) => (Find, Check, _networks) = (find, check, new DirectFaceNetworks(find, check));
+
+    /// <summary>The first stage.</summary>
+    public FaceModel Find { get; }
+
+    /// <summary>The second stage.</summary>
+    public FaceModel Check { get; }
+
+    /// <summary>From here on a face counts unless somebody says otherwise, 0..1.</summary>
+    public float Threshold => Check.Metadata.Threshold;
+
+    /// <param name="find">An ONNX file, the first stage.</param>
+    /// <param name="check">An ONNX file, the second stage.</param>
+    /// <exception cref="CommandException">They are no face detector of ours.</exception>
+    public static FaceDetector Load(string find, string check)
+    {
+        return new FaceDetector(Load(find, FaceModelMetadata.FindStage), Load(check, FaceModelMetadata.CheckStage));
+
+        static FaceModel Load(string file, string stage) => FaceModel.TryLoad(file, stage, out var model, out var reason) ? model : throw new CommandException(reason);
+    }
+
+    /// <summary>The smallest box that is looked for where nobody says otherwise: the larger of 20 px and 3 % of the long side.</summary>
+    public static float DefaultMinFace(GreyImage image) => Math.Max(20, 0.03f * Math.Max(image.Width, image.Height));
+
+    /// <summary>Finds the faces of a picture that has not been reduced.</summary>
+    /// <param name="confidence">Least confidence, 0..1; null for <see cref="Threshold"/>.</param>
+    /// <param name="minFace">Side of the smallest box in pixels; null for the default.</param>
+    public IReadOnlyList<DetectedFace> Faces(GreyImage image, float? confidence = null, float? minFace = null)
+    {
+        // Networks that run at once have ended when the call returns.
+        var search = FaceSearch.FindAsync(image, new FaceSearchOptions(minFace ?? DefaultMinFace(image), confidence ?? Threshold), _networks, CancellationToken.None);
+        return search.IsCompleted ? search.GetAwaiter().GetResult() : throw new InvalidOperationException("A search on the calling thread has not ended.");
+    }
+
+    /// <summary>Frees both stages.</summary>
+    public void Dispose()
+    {
+        _networks.Dispose();
+        Find.Dispose();
+        Check.Dispose();
+    }
+}
