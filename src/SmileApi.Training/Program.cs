@@ -6,6 +6,7 @@ using Spectre.Console;
 var root = new RootCommand("Trains, evaluates and applies networks that see smiles.")
 {
     TrainCommand.Make(),
+    TrainFacesCommand.Make(),
     RecipeCommand.Make(),
     EvaluateCommand.Make(),
     EvaluateFacesCommand.Make(),

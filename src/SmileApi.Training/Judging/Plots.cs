@@ -232,16 +232,7 @@ internal static class Plots
     /// <summary>SkiaSharp without the system's fontconfig finds no font by itself; titles are bold and need the bold file too.</summary>
     private static bool TryAddFont(string again)
     {
-        var faces = new (string Regular, string Bold)[]
-        {
-            ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"), // Debian, Ubuntu
-            ("/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf", "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans-Bold.ttf"), // Fedora
-            ("/usr/share/fonts/TTF/DejaVuSans.ttf", "/usr/share/fonts/TTF/DejaVuSans-Bold.ttf"), // Arch
-            ("/System/Library/Fonts/Supplemental/Arial.ttf", "/System/Library/Fonts/Supplemental/Arial Bold.ttf"),
-            (@"C:\Windows\Fonts\arial.ttf", @"C:\Windows\Fonts\arialbd.ttf"),
-        };
-        var found = faces.FirstOrDefault(face => File.Exists(face.Regular) && File.Exists(face.Bold));
-        if (found == default)
+        if (SystemFont.Find() is not { } found)
         {
             Console.Error.WriteLine($"No plots: this system has no DejaVu Sans or Arial to label them with (Debian and Ubuntu: apt install fonts-dejavu-core; then again {again}).");
             return false;

@@ -87,7 +87,7 @@ internal sealed record Checkpoint
         writer.Write(JsonSerializer.Serialize(this));
         foreach (var weights in new[] { Current, Velocity, Average, Best })
         {
-            foreach (var (name, _) in Weights.Layout)
+            foreach (var (name, _) in Architecture.Layout.Tensors)
             {
                 writer.Write(MemoryMarshal.AsBytes(weights[name].AsSpan()));
             }
@@ -118,7 +118,7 @@ internal sealed record Checkpoint
                 ? checkpoint
                 : throw new CommandException($"{path} is longer than a checkpoint of this version.");
 
-            Weights Read() => Weights.From((_, length) =>
+            Weights Read() => Weights.From(Architecture.Layout, (_, length) =>
             {
                 var values = new float[length];
                 reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));

@@ -5,7 +5,7 @@ namespace SmileApi.Training;
 
 /// <summary>
 /// What cameras, lenses, light and files do to a face. Each works in place on a crop: grey levels 0..255, row-major, shape
-/// <c>[100, 100]</c>. Training and evaluation spoil faces by the same code.
+/// <c>[100, 100]</c>; those that take a width, on any picture. Training and evaluation spoil faces by the same code.
 /// </summary>
 internal static class CropEffects
 {
@@ -29,20 +29,21 @@ internal static class CropEffects
     /// <param name="brightness">Grey levels.</param>
     /// <param name="across">Grey levels that the light adds at the right edge and takes at the left.</param>
     /// <param name="down">The same at the bottom and the top.</param>
-    public static void Light(Span<float> crop, double gamma, double contrast, double brightness, double across, double down)
+    public static void Light(Span<float> crop, double gamma, double contrast, double brightness, double across, double down, int width = Side)
     {
+        var height = crop.Length / width;
         Span<float> table = stackalloc float[256];
         for (var level = 0; level < 256; level++)
         {
             table[level] = (float)((255 * Math.Pow(level / 255.0, gamma) - 128) * contrast + 128 + brightness);
         }
 
-        for (var y = 0; y < Side; y++)
+        for (var y = 0; y < height; y++)
         {
-            var row = crop.Slice(y * Side, Side);
-            var light = (float)(down * (2 * y - Side + 1) / (Side - 1) - across);
-            var step = (float)(2 * across / (Side - 1));
-            for (var x = 0; x < Side; x++)
+            var row = crop.Slice(y * width, width);
+            var light = (float)(down * (2 * y - height + 1) / Math.Max(1, height - 1) - across);
+            var step = (float)(2 * across / Math.Max(1, width - 1));
+            for (var x = 0; x < width; x++)
             {
                 var level = Math.Clamp(row[x], 0, 254.999f);
                 var lower = table[(int)level];
@@ -72,7 +73,7 @@ internal static class CropEffects
 
     /// <summary>Gaussian blur along rows and columns.</summary>
     /// <param name="deviation">In pixels of the crop; up to 0.3 does not reach the neighbouring pixel and changes nothing.</param>
-    public static void Blur(Span<float> crop, double deviation)
+    public static void Blur(Span<float> crop, double deviation, int width = Side)
     {
         if (deviation <= 0.3)
         {
@@ -87,18 +88,20 @@ internal static class CropEffects
             sum += kernel[radius + i] = (float)Math.Exp(-i * i / (2 * deviation * deviation));
         }
 
-        Span<float> line = stackalloc float[Side + 2 * radius];
-        foreach (var (step, stride) in new[] { (1, Side), (Side, 1) })
+        var height = crop.Length / width;
+        Span<float> whole = stackalloc float[Math.Max(width, height) + 2 * radius];
+        foreach (var (lines, length, step, stride) in new[] { (height, width, 1, width), (width, height, width, 1) })
         {
-            for (var i = 0; i < Side; i++)
+            var line = whole[..(length + 2 * radius)];
+            for (var i = 0; i < lines; i++)
             {
                 // The edge goes on beyond the edge.
                 for (var j = 0; j < line.Length; j++)
                 {
-                    line[j] = crop[i * stride + Math.Clamp(j - radius, 0, Side - 1) * step];
+                    line[j] = crop[i * stride + Math.Clamp(j - radius, 0, length - 1) * step];
                 }
 
-                for (var j = 0; j < Side; j++)
+                for (var j = 0; j < length; j++)
                 {
                     var level = 0f;
                     for (var tap = 0; tap < kernel.Length; tap++)
@@ -162,13 +165,15 @@ internal static class CropEffects
         return image;
     }
 
-    private static GreyImage ThroughJpeg(GreyImage image, int quality)
+    /// <summary>Stores a picture as JPEG and reads it again; owns and disposes the given one.</summary>
+    /// <param name="quality">1..100.</param>
+    public static GreyImage ThroughJpeg(GreyImage image, int quality)
     {
         using (image)
         {
             using var bitmap = GreyPng.Bitmap(image.Pixels, image.Width, image.Height);
             using var jpeg = bitmap.Encode(SKEncodedImageFormat.Jpeg, quality);
-            return Decoder.TryDecode(jpeg.AsSpan(), Side, out var decoded, out var rejection)
+            return Decoder.TryDecode(jpeg.AsSpan(), int.MaxValue, out var decoded, out var rejection)
                 ? decoded
                 : throw new InvalidOperationException(rejection.Detail);
         }

@@ -3,27 +3,46 @@ using static TorchSharp.torch;
 
 namespace SmileApi.Training;
 
+/// <summary>How steps are taken.</summary>
+/// <param name="Momentum">Nesterov momentum, 0..1.</param>
+/// <param name="WeightDecay">How strongly weights (not biases, not normalisation) are pulled to zero.</param>
+/// <param name="AverageDecay">Share of itself that the running average of the weights keeps at each step, 0..1.</param>
+internal sealed record DescentOptions(double Momentum, double WeightDecay, double AverageDecay);
+
 /// <summary>
 /// Stochastic gradient descent with Nesterov momentum and weight decay, and the running average of its weights. TorchSharp's
 /// optimizers pass numbers as temporary Scalars that the collector may free while native code reads them; here each is held.
 /// </summary>
 internal sealed class GradientDescent
 {
-    private readonly TrainOptions _options;
-    private readonly Network _network;
-    private readonly Network _velocity;
-    private readonly Network _average;
+    private readonly DescentOptions _options;
+    private readonly TorchNetwork _network;
+    private readonly TorchNetwork _velocity;
+    private readonly TorchNetwork _average;
 
     /// <param name="network">Changed by each step. This and the others stay the caller's.</param>
     /// <param name="velocity">The momentum of each number.</param>
     /// <param name="average">The running average of all numbers, statistics included.</param>
-    public GradientDescent(TrainOptions options, Network network, Network velocity, Network average)
+    public GradientDescent(DescentOptions options, TorchNetwork network, TorchNetwork velocity, TorchNetwork average)
     {
         (_options, _network, _velocity, _average) = (options, network, velocity, average);
         foreach (var (_, weight) in network.Trained)
         {
             weight.requires_grad_(true);
         }
+    }
+
+    /// <summary>The learning rate of a step: it grows from 0, then falls along a cosine to 0.</summary>
+    /// <param name="largest">What it grows to.</param>
+    /// <param name="warmUp">Share of all steps in which it grows.</param>
+    /// <param name="step">Counted from 0 over the whole run.</param>
+    /// <param name="steps">Of the whole run.</param>
+    public static double RateAt(double largest, double warmUp, int step, int steps)
+    {
+        var warm = warmUp * steps;
+        return step < warm
+            ? largest * (step + 1) / (warm + 1)
+            : largest * (1 + Math.Cos(Math.PI * (step - warm) / (steps - warm))) / 2;
     }
 
     /// <summary>Goes one step down the gradients of the last backward pass and clears them.</summary>

@@ -146,11 +146,5 @@ internal sealed record TrainOptions
     /// <summary>The learning rate of a step.</summary>
     /// <param name="step">Counted from 0 over the whole run.</param>
     /// <param name="steps">Of the whole run.</param>
-    public double RateAt(int step, int steps)
-    {
-        var warm = WarmUp * steps;
-        return step < warm
-            ? LearningRate * (step + 1) / (warm + 1)
-            : LearningRate * (1 + Math.Cos(Math.PI * (step - warm) / (steps - warm))) / 2;
-    }
+    public double RateAt(int step, int steps) => GradientDescent.RateAt(LearningRate, WarmUp, step, steps);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using SmileApi.Imaging;
 using SmileApi.Inference;
@@ -43,13 +42,13 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
         using var network = new Network(checkpoint.Current);
         using var velocity = new Network(checkpoint.Velocity);
         using var average = new Network(checkpoint.Average);
-        var descent = new GradientDescent(options, network, velocity, average);
+        var descent = new GradientDescent(new DescentOptions(options.Momentum, options.WeightDecay, options.AverageDecay), network, velocity, average);
         while (checkpoint.Epoch < options.Epochs)
         {
             var epoch = checkpoint.Epoch + 1;
             var (clock, loss, hits, seen, step) = (Stopwatch.StartNew(), 0.0, 0, 0, 0);
             manual_seed((long)(new SplitMix(options.Seed, RandomPurpose.Dropout, epoch).Next() >> 1));
-            foreach (var batch in Ahead(MakeBatches(epoch, augmentation)))
+            foreach (var batch in Prefetch.Ahead(MakeBatches(epoch, augmentation)))
             {
                 if (stopping.IsCancellationRequested)
                 {
@@ -102,7 +101,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
     {
         var clock = Stopwatch.StartNew();
         var normalisation = Measure(data.Train);
-        var weights = Weights.Random(options.Seed);
+        var weights = Weights.Random(Architecture.Layout, options.Seed);
         using var network = new Network(weights);
         var checkpoint = Judge(network, loss: null, clock, new Checkpoint
         {
@@ -118,7 +117,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
             Val = null!, // Judged below.
             Finished = DateTimeOffset.UtcNow,
             Current = weights,
-            Velocity = Weights.From((_, length) => new float[length]),
+            Velocity = Weights.Zero(Architecture.Layout),
             Average = weights,
             Best = weights,
         });
@@ -201,43 +200,6 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
             }
 
             yield return batch;
-        }
-    }
-
-    /// <summary>Has a second thread make the next few items while this one uses the last.</summary>
-    private static IEnumerable<T> Ahead<T>(IEnumerable<T> items)
-    {
-        using var queue = new BlockingCollection<T>(boundedCapacity: 4);
-        using var enough = new CancellationTokenSource();
-        var producer = Task.Run(() =>
-        {
-            try
-            {
-                foreach (var item in items)
-                {
-                    queue.Add(item, enough.Token);
-                }
-            }
-            catch (OperationCanceledException) when (enough.IsCancellationRequested)
-            {
-                // The consumer has stopped early.
-            }
-            finally
-            {
-                queue.CompleteAdding();
-            }
-        });
-        try
-        {
-            foreach (var item in queue.GetConsumingEnumerable())
-            {
-                yield return item;
-            }
-        }
-        finally
-        {
-            enough.Cancel();
-            producer.GetAwaiter().GetResult();
         }
     }
 }

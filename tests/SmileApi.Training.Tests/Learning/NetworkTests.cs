@@ -17,9 +17,9 @@ public sealed class NetworkTests
     [Fact]
     public void Random_weights_depend_on_the_seed_alone()
     {
-        Assert.Equal(Weights.Random(3)["stem.weight"], Weights.Random(3)["stem.weight"]);
-        Assert.NotEqual(Weights.Random(3)["stem.weight"], Weights.Random(4)["stem.weight"]);
-        var weights = Weights.Random(3)["stage3.block3.second.weight"];
+        Assert.Equal(Weights.Random(Architecture.Layout, 3)["stem.weight"], Weights.Random(Architecture.Layout, 3)["stem.weight"]);
+        Assert.NotEqual(Weights.Random(Architecture.Layout, 3)["stem.weight"], Weights.Random(Architecture.Layout, 4)["stem.weight"]);
+        var weights = Weights.Random(Architecture.Layout, 3)["stage3.block3.second.weight"];
         Assert.InRange(weights.Average(), -1e-3, 1e-3);
         Assert.InRange(weights.Average(weight => weight * weight) / (2.0 / (96 * 9)), 0.97, 1.03);
     }
@@ -31,7 +31,7 @@ public sealed class NetworkTests
         var weights = Scrambled(5);
         using var network = new Network(weights);
         var read = network.Read();
-        Assert.All(Weights.Layout, tensor => Assert.Equal(weights[tensor.Name], read[tensor.Name]));
+        Assert.All(Architecture.Layout.Tensors, tensor => Assert.Equal(weights[tensor.Name], read[tensor.Name]));
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class NetworkTests
     public void Statistics_of_normalisation_move_in_training_and_rest_in_judging()
     {
         Needs.LibTorch();
-        using var network = new Network(Weights.Random(1));
+        using var network = new Network(Weights.Random(Architecture.Layout, 1));
         using var faces = torch.tensor(DrawnFaces.Faces(1, 4).SelectMany(face => face.Crop(new Normalisation(0, 50))).ToArray(), [4, 1, 100, 100]);
         var before = network.Read()["stem.mean"];
         using (network.Forward(faces, training: false))
@@ -117,8 +117,8 @@ public sealed class NetworkTests
     private static Weights Scrambled(int seed)
     {
         var random = new SplitMix(seed);
-        var weights = Weights.Random(seed);
-        foreach (var (name, _) in Weights.Layout.Where(tensor => tensor.Shape.Length != 4))
+        var weights = Weights.Random(Architecture.Layout, seed);
+        foreach (var (name, _) in Architecture.Layout.Tensors.Where(tensor => tensor.Shape.Length != 4))
         {
             foreach (ref var value in weights[name].AsSpan())
             {

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using SkiaSharp;
+using Spectre.Console;
+
+namespace SmileApi.Training;
+
+/// <summary><c>smile train-faces</c>: trains the face detector, both stages, on composed pictures.</summary>
+internal static class TrainFacesCommand
+{
+    private const int Stopped = 130; // As shells have it for Ctrl-C.
+    private const int HeldOutPictures = 300;
+
+    public static Command Make()
+    {
+        var defaults = new FaceTrainOptions();
+        var data = new Option<string?>("--data") { Description = $"Folder with {Lfw160.ArchiveName}, {Scenes.ArchiveName} and, if there, {Faces36.ArchiveName}. [default: SMILE_DATA, else ../shared/data]", HelpName = "DATA" };
+        var target = CommonOptions.Out(Path.Combine("models", "faces.onnx"));
+        var run = new Option<string>("--run") { Description = "Folder for checkpoints.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("runs", "faces") };
+        var resume = new Option<bool>("--resume") { Description = "Go on with the run in --run, with its own options, to the same result." };
+        var preview = new Option<string?>("--preview") { Description = "Only write some of the composed pictures, their faces framed, to this folder.", HelpName = "DIR" };
+        var seed = new Option<int?>("--seed") { Description = $"Seed of all randomness. [default: {defaults.Seed}]" };
+        var findSteps = new Option<int?>("--find-steps") { Description = $"Steps of the first stage. [default: {defaults.FindSteps}]" };
+        var command = new Command("train-faces", "Train the face detector from random weights on faces blended into scenes without faces.") { data, target, run, resume, preview, seed, findSteps };
+        command.SetAction(parsed =>
+        {
+            var options = defaults with { Seed = parsed.GetValue(seed) ?? defaults.Seed, FindSteps = parsed.GetValue(findSteps) ?? defaults.FindSteps };
+            var folder = Lfw160.Folder(parsed.GetValue(data));
+            if (parsed.GetValue(preview) is { } pictures)
+            {
+                Preview(options, folder, pictures);
+                return 0;
+            }
+
+            return Run(options, folder, parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!);
+        });
+        return command;
+    }
+
+    private static int Run(FaceTrainOptions options, string folder, string run, bool resume, string target)
+    {
+        LibTorch.Require();
+        var path = Path.Combine(run, "find.bin");
+        var earlier = StageCheckpoint.Load(path, FindArchitecture.Layout);
+        if (!resume && earlier is not null)
+        {
+            throw new CommandException($"{run} holds a run already: go on with --resume, name another folder by --run, or delete it.");
+        }
+
+        options = earlier?.Options ?? options;
+        using var stopping = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        var composer = new Composer(FacePicture.Load(folder, "train"), Scenes.Load(folder, heldOut: false), new CompositionOptions());
+        var judge = new Composer(FacePicture.Load(folder, "val"), Scenes.Load(folder, heldOut: true), new CompositionOptions());
+        var heldOut = Enumerable.Range(0, HeldOutPictures).Select(i =>
+        {
+            var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, i);
+            return judge.Compose(ref chance);
+        }).ToArray();
+        var trained = new FindTrainer(options, composer, heldOut, new Dictionary<string, string>(), Save, _ => { }).Run(earlier, stopping.Token);
+        return trained.Step < options.FindSteps ? Stopped : 0;
+
+        void Save(StageCheckpoint checkpoint)
+        {
+            checkpoint.Save(path);
+            var record = checkpoint.History[^1];
+            AnsiConsole.MarkupLineInterpolated(
+                $"find {record.Step,6}  loss {record.Loss:F4}  found {record.Found:P2}  false cells a picture {record.False:F3}  {record.Seconds:F0} s");
+        }
+
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stopping.Cancel();
+        }
+    }
+
+    private static void Preview(FaceTrainOptions options, string folder, string target)
+    {
+        var composer = new Composer(FacePicture.Load(folder, "train"), Scenes.Load(folder, heldOut: false), new CompositionOptions());
+        for (var i = 0; i < 48; i++)
+        {
+            var chance = new SplitMix(options.Seed, RandomPurpose.Composition, 0, i);
+            using var composition = composer.Compose(ref chance);
+            using var grey = GreyPng.Bitmap(composition.Image.Pixels, composition.Image.Width, composition.Image.Height);
+            using var colour = grey.Copy(SKColorType.Rgba8888);
+            using var canvas = new SKCanvas(colour);
+            foreach (var face in composition.Faces)
+            {
+                using var frame = new SKPaint { Style = SKPaintStyle.Stroke, Color = face.IsClear ? SKColors.Lime : SKColors.Orange };
+                canvas.DrawRect(face.Box.X, face.Box.Y, face.Box.Side, face.Box.Side, frame);
+            }
+
+            using var png = colour.Encode(SKEncodedImageFormat.Png, quality: 100);
+            AtomicFile.Write(Path.Combine(target, $"{i:D3}.png"), png.ToArray());
+        }
+    }
+}

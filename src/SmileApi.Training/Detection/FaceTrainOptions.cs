@@ -1,0 +1,50 @@
+namespace SmileApi.Training;
+
+/// <summary>Every knob of a detector's training; kept in its checkpoints.</summary>
+internal sealed record FaceTrainOptions
+{
+    /// <summary>Seed of all randomness. Default 1.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Steps of the first stage. Default 9,000.</summary>
+    public int FindSteps { get; init; } = 9_000;
+
+    /// <summary>Composed pictures of 192x192 pixels a step of the first stage. Default 16.</summary>
+    public int FindBatch { get; init; } = 16;
+
+    /// <summary>Largest learning rate of the first stage. Default 0.05.</summary>
+    public double FindRate { get; init; } = 0.05;
+
+    /// <summary>Composed photographs that candidates of the second stage are collected from. Default 12,000.</summary>
+    public int Photographs { get; init; } = 12_000;
+
+    /// <summary>Steps of the second stage. Default 16,000.</summary>
+    public int CheckSteps { get; init; } = 16_000;
+
+    /// <summary>Candidates a step of the second stage. Default 64.</summary>
+    public int CheckBatch { get; init; } = 64;
+
+    /// <summary>Largest learning rate of the second stage. Default 0.05.</summary>
+    public double CheckRate { get; init; } = 0.05;
+
+    /// <summary>Share of the features before the second stage's linear layer that each step leaves out, 0..1. Default 0.2.</summary>
+    public double Dropout { get; init; } = 0.2;
+
+    /// <summary>Share of all steps in which the rate grows from 0. Default 0.1.</summary>
+    public double WarmUp { get; init; } = 0.1;
+
+    /// <summary>Nesterov momentum, 0..1. Default 0.9.</summary>
+    public double Momentum { get; init; } = 0.9;
+
+    /// <summary>How strongly weights (not biases, not normalisation) are pulled to zero. Default 1e-4.</summary>
+    public double WeightDecay { get; init; } = 1e-4;
+
+    /// <summary>Share of itself that the running average of the weights keeps at each step, 0..1. Default 0.999.</summary>
+    public double AverageDecay { get; init; } = 0.999;
+
+    /// <summary>Steps from one checkpoint to the next. Default 500.</summary>
+    public int StepsPerCheckpoint { get; init; } = 500;
+
+    /// <summary>How steps are taken.</summary>
+    public DescentOptions Descent() => new(Momentum, WeightDecay, AverageDecay);
+}
