@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 
 namespace SmileApi.Imaging;
@@ -25,19 +26,68 @@ public static class FaceCrop
     /// <param name="normalisation">Applied to the resampled levels.</param>
     /// <param name="face">Row-major, shape <c>[side, side]</c>; written in full.</param>
     /// <param name="side">Side of the result in pixels; the network's is <see cref="Side"/>.</param>
-    public static void Resample(GreyImage image, FaceSquare square, Normalisation normalisation, Span<float> face, int side = Side)
+    /// <param name="roll">
+    /// Radians by which the face is turned clockwise in the picture: the square is turned as far about its centre, and the
+    /// result stands upright.
+    /// </param>
+    public static void Resample(GreyImage image, FaceSquare square, Normalisation normalisation, Span<float> face, int side = Side, float roll = 0)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentOutOfRangeException.ThrowIfNotEqual(face.Length, side * side);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(square.Side);
 
-        using var filter = new TriangleFilter(image, square.X, square.Y, (double)square.Side / side, side, side);
-        for (var y = 0; y < side; y++)
+        if (roll == 0)
         {
-            filter.Row(y, face.Slice(y * side, side));
+            Resample(image, square.X, square.Y, (double)square.Side / side, side, face);
+        }
+        else
+        {
+            ResampleTurned(image, square, face, side, roll);
         }
 
         TensorPrimitives.Subtract(face, normalisation.Mean, face);
         TensorPrimitives.Divide(face, normalisation.Deviation, face);
+    }
+
+    private static void Resample(GreyImage image, double x, double y, double step, int side, Span<float> levels)
+    {
+        using var filter = new TriangleFilter(image, x, y, step, side, side);
+        for (var row = 0; row < side; row++)
+        {
+            filter.Row(row, levels.Slice(row * side, side));
+        }
+    }
+
+    /// <summary>
+    /// First the straight square that encloses the turned one, at the result's resolution, so that what is turned has been
+    /// filtered already; then, bilinearly, the turned one from that.
+    /// </summary>
+    private static void ResampleTurned(GreyImage image, FaceSquare square, Span<float> face, int side, float roll)
+    {
+        var (sine, cosine) = Math.SinCos(roll);
+        var step = (double)square.Side / side;
+        var enclosing = (int)Math.Ceiling(side * (Math.Abs(sine) + Math.Abs(cosine))) + 2; // A pixel on each side to blend with.
+        var margin = (enclosing - side) / 2.0 * step;
+        var rented = ArrayPool<float>.Shared.Rent(enclosing * enclosing);
+        var straight = rented.AsSpan(0, enclosing * enclosing);
+        Resample(image, square.X - margin, square.Y - margin, step, enclosing, straight);
+
+        for (var y = 0; y < side; y++)
+        {
+            for (var x = 0; x < side; x++)
+            {
+                var (right, down) = (x + 0.5 - side / 2.0, y + 0.5 - side / 2.0);
+                var fromX = (float)(right * cosine - down * sine + enclosing / 2.0 - 0.5);
+                var fromY = (float)(right * sine + down * cosine + enclosing / 2.0 - 0.5);
+                var (column, row) = ((int)fromX, (int)fromY);
+                var (alongX, alongY) = (fromX - column, fromY - row);
+                var upper = straight.Slice(row * enclosing + column, 2);
+                var lower = straight.Slice((row + 1) * enclosing + column, 2);
+                face[y * side + x] =
+                    (upper[0] * (1 - alongX) + upper[1] * alongX) * (1 - alongY) + (lower[0] * (1 - alongX) + lower[1] * alongX) * alongY;
+            }
+        }
+
+        ArrayPool<float>.Shared.Return(rented);
     }
 }

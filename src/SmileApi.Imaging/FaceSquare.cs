@@ -28,10 +28,12 @@ public readonly record struct FaceSquare(float X, float Y, float Side)
         new(X - (BoxScale - 1) / 2 * Side, Y - ((BoxScale - 1) / 2 + BoxRise) * Side, BoxScale * Side);
 
     /// <summary>The crop that belongs to this box.</summary>
-    public FaceSquare ToCrop()
+    /// <param name="roll">Radians by which the face is turned clockwise; what is below the box's centre then lies aside, too.</param>
+    public FaceSquare ToCrop(float roll = 0)
     {
         var side = Side / BoxScale;
-        return new FaceSquare(X + (BoxScale - 1) / 2 * side, Y + ((BoxScale - 1) / 2 + BoxRise) * side, side);
+        var (sine, cosine) = MathF.SinCos(roll);
+        return new FaceSquare(X + ((BoxScale - 1) / 2 - BoxRise * sine) * side, Y + ((BoxScale - 1) / 2 + BoxRise * cosine) * side, side);
     }
 
     /// <summary>The same square in a picture whose sides are multiplied by <paramref name="factor"/>.</summary>

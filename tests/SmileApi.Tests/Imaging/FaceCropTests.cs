@@ -80,6 +80,43 @@ public sealed class FaceCropTests
     }
 
     [Fact]
+    public void A_turned_square_equals_the_slow_turning_of_the_straight_one() =>
+        Gen.Select(s_picture, Gen.Float[-20, 60], Gen.Float[5, 120], Gen.Float[-4, 4], Gen.Int[1, 24]).Sample((picture, at, size, roll, side) =>
+        {
+            var grey = Make.Noise(picture.Width * picture.Height, picture.Seed);
+            var square = new FaceSquare(at, 40 - at, size);
+
+            var expected = Obvious.ResampleTurned(grey, picture.Width, picture.Height, square, side, roll);
+            var worst = expected.Zip(Resample(grey, picture.Width, picture.Height, square, side, roll), (e, f) => Math.Abs(e - f)).Max();
+
+            Assert.True(worst <= 0.02, $"{worst} grey levels apart: {square} turned by {roll} of {picture} to {side}");
+        }, iter: 300, threads: 1);
+
+    [Theory]
+    [InlineData(0.2)]
+    [InlineData(-0.6)]
+    [InlineData(1.5)]
+    [InlineData(-3)]
+    public void A_face_that_is_turned_in_the_picture_comes_out_upright(double roll)
+    {
+        // The same smooth drawing, straight and turned clockwise about the pictures' centre.
+        var straight = Resample(Drawing(0), 200, 200, new FaceSquare(40, 40, 120), FaceCrop.Side);
+        var upright = Resample(Drawing(roll), 200, 200, new FaceSquare(40, 40, 120), FaceCrop.Side, (float)roll);
+
+        Assert.All(straight.Zip(upright), pair => Assert.Equal(pair.First, pair.Second, 3.0));
+
+        static byte[] Drawing(double roll) =>
+        [
+            .. Enumerable.Range(0, 200 * 200).Select(i => (X: i % 200 + 0.5 - 100, Y: i / 200 + 0.5 - 100)).Select(p =>
+            {
+                // Where this pixel's content stood before it was turned.
+                var (x, y) = (p.X * Math.Cos(roll) + p.Y * Math.Sin(roll), p.Y * Math.Cos(roll) - p.X * Math.Sin(roll));
+                return (byte)Math.Round(128 + 60 * Math.Sin(x / 15) + 60 * Math.Cos(y / 11 + 1));
+            }),
+        ];
+    }
+
+    [Fact]
     public void A_wrong_use_is_told()
     {
         using var image = Image(new byte[4], 2, 2);
@@ -99,12 +136,12 @@ public sealed class FaceCropTests
         Assert.True(worst <= 1e-3, $"{worst} grey levels apart: {square} of {width} x {height} to {side}");
     }
 
-    private static float[] Resample(byte[] grey, int width, int height, FaceSquare square, int side)
+    private static float[] Resample(byte[] grey, int width, int height, FaceSquare square, int side, float roll = 0)
     {
         using var image = Image(grey, width, height);
         var face = new float[side * side];
         Array.Fill(face, float.NaN);
-        FaceCrop.Resample(image, square, s_none, face, side);
+        FaceCrop.Resample(image, square, s_none, face, side, roll);
         return face;
     }
 

@@ -18,6 +18,16 @@ public sealed class FaceSquareTests
     public void The_box_is_1_4_times_the_crop_and_its_centre_a_twentieth_of_the_crop_higher() =>
         IsClose(new FaceSquare(100 - 40, 200 - 40 - 10, 280), new FaceSquare(100, 200, 200).ToBox());
 
+    [Fact]
+    public void The_crop_of_a_turned_face_lies_below_the_boxs_centre_as_the_face_sees_it()
+    {
+        var box = new FaceSquare(0, 0, 140);
+
+        IsClose(new FaceSquare(20, 25, 100), box.ToCrop());
+        IsClose(new FaceSquare(15, 20, 100), box.ToCrop(MathF.PI / 2)); // Lying on its right side, its chin is at the left.
+        IsClose(new FaceSquare(20, 15, 100), box.ToCrop(MathF.PI));
+    }
+
     [Theory]
     [InlineData(640, 480, 80, 0, 480)]
     [InlineData(480, 640, 0, 80, 480)]

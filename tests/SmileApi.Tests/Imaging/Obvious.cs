@@ -68,15 +68,18 @@ internal static class Obvious
     /// A square resampled: each result pixel is the mean of all source pixels, weighted by a triangle round its centre in
     /// both directions, the picture's edge going on for ever.
     /// </summary>
-    public static double[] Resample(byte[] grey, int width, int height, FaceSquare square, int side)
+    public static double[] Resample(byte[] grey, int width, int height, FaceSquare square, int side) =>
+        Resample(grey, width, height, square.X, square.Y, (double)square.Side / side, side, side);
+
+    /// <summary>The same for a rectangle whose upper left corner is given; one pixel of the result is <paramref name="step"/> of the source.</summary>
+    public static double[] Resample(byte[] grey, int width, int height, double left, double top, double step, int columns, int rows)
     {
-        var step = (double)square.Side / side;
         var radius = Math.Max(1, step);
-        var result = new double[side * side];
+        var result = new double[columns * rows];
         for (var i = 0; i < result.Length; i++)
         {
-            var centreX = square.X + (i % side + 0.5) * step;
-            var centreY = square.Y + (i / side + 0.5) * step;
+            var centreX = left + (i % columns + 0.5) * step;
+            var centreY = top + (i / columns + 0.5) * step;
             var (sum, weights) = (0.0, 0.0);
             for (var y = (int)Math.Floor(centreY - radius) - 1; y <= centreY + radius + 1; y++)
             {
@@ -93,6 +96,29 @@ internal static class Obvious
 
         return result;
 
-        static double Triangle(double distance) => Math.Max(0, 1 - Math.Abs(distance));
     }
+
+    /// <summary>
+    /// A square turned clockwise about its centre: the straight picture of all that is round it, at the result's resolution,
+    /// of which each result pixel is the mean of all, weighted by a triangle round its place in both directions.
+    /// </summary>
+    public static double[] ResampleTurned(byte[] grey, int width, int height, FaceSquare square, int side, double roll)
+    {
+        var step = (double)square.Side / side;
+        var all = (int)Math.Ceiling(side * (Math.Abs(Math.Sin(roll)) + Math.Abs(Math.Cos(roll)))) + 2;
+        var margin = (all - side) / 2.0 * step;
+        var straight = Resample(grey, width, height, square.X - margin, square.Y - margin, step, all, all);
+        var result = new double[side * side];
+        for (var i = 0; i < result.Length; i++)
+        {
+            var (right, down) = (i % side + 0.5 - side / 2.0, i / side + 0.5 - side / 2.0);
+            var x = all / 2.0 + right * Math.Cos(roll) - down * Math.Sin(roll);
+            var y = all / 2.0 + right * Math.Sin(roll) + down * Math.Cos(roll);
+            result[i] = straight.Select((level, at) => level * Triangle(at % all + 0.5 - x) * Triangle(at / all + 0.5 - y)).Sum();
+        }
+
+        return result;
+    }
+
+    private static double Triangle(double distance) => Math.Max(0, 1 - Math.Abs(distance));
 }
