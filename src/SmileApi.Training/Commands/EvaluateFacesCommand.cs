@@ -16,7 +16,7 @@ internal static class EvaluateFacesCommand
         var smile = new Option<string>("--smile") { Description = "The model that judges the smiles of the faces found.", HelpName = "MODEL", DefaultValueFactory = _ => Path.Combine(Models, "smile.onnx") };
         var data = new Option<string?>("--data")
         {
-            Description = $"Folder with {PhotosWithBoxes.ArchiveName}, {Lfw160.ArchiveName} and scenes-without-faces.tar. [default: SMILE_DATA, else ../shared/data]",
+            Description = $"Folder with {PhotosWithBoxes.ArchiveName}, {Lfw160.ArchiveName} and {Scenes.ArchiveName}. [default: SMILE_DATA, else ../shared/data]",
             HelpName = "DIR",
         };
         var json = CommonOptions.Json();
@@ -30,10 +30,16 @@ internal static class EvaluateFacesCommand
         haar.AcceptOnlyFromAmong("auto", "off");
         var val = new Option<bool>("--val") { Description = "Leave out what is for tests only, and read only what things may be chosen by." };
         var sweep = new Option<bool>("--sweep") { Description = "Judge smiles of validation faces by other rules of cropping, too." };
+        var composites = new Option<int>("--composites")
+        {
+            Description = "Faces to compose in all pictures that have as many faces.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 600,
+        };
         var card = new Option<bool>("--card") { Description = "Write the card beside the first stage, and its figures and plot into training/ there." };
         var command = new Command("evaluate-faces", "Score a face detector on photographs, portraits and composed pictures, beside OpenCV's Haar cascade.")
         {
-            find, check, smile, data, json, plots, haar, val, sweep, card,
+            find, check, smile, data, json, plots, haar, val, sweep, composites, card,
         };
         command.SetAction(parsed =>
         {
@@ -42,10 +48,15 @@ internal static class EvaluateFacesCommand
                 throw new CommandException("--card and --plots need the test photographs, which --val leaves out.");
             }
 
+            if (parsed.GetValue(composites) < 1)
+            {
+                throw new CommandException("--composites must be at least 1.");
+            }
+
             using var detector = FaceDetector.Load(parsed.GetValue(find)!, parsed.GetValue(check)!);
             using var model = PredictCommand.Load(parsed.GetValue(smile)!);
             var evaluation = FaceEvaluation.Of(
-                detector, model, parsed.GetValue(data), tests: !parsed.GetValue(val), haar: parsed.GetValue(haar) != "off", parsed.GetValue(sweep));
+                detector, model, parsed.GetValue(data), tests: !parsed.GetValue(val), haar: parsed.GetValue(haar) != "off", parsed.GetValue(sweep), parsed.GetValue(composites));
             if (parsed.GetValue(plots) is { } folder)
             {
                 Plots.Detection(evaluation.Photos!, folder);
@@ -84,12 +95,14 @@ internal static class EvaluateFacesCommand
             if (scores is not null)
             {
                 portraits.AddRow(
-                    name, $"{scores.Pictures}", Percent(scores.FoundShare), Percent(scores.GoodCropShare), Percent(scores.OnFound.Accuracy), Percent(scores.OnLabelled.Accuracy),
-                    scores.Points.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture));
+                    name, $"{scores.Pictures}", Percent(scores.FoundShare), Percent(scores.GoodCropShare), Accuracy(scores.OnFound), Accuracy(scores.OnLabelled),
+                    scores.Points?.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) ?? "");
             }
         }
 
         AnsiConsole.Write(portraits);
+
+        static string Accuracy(EvaluationScore? score) => score is null ? "" : Percent(score.Accuracy);
 
         if (evaluation.Crops is { } fit)
         {
@@ -100,15 +113,24 @@ internal static class EvaluateFacesCommand
             AnsiConsole.Write(offsets);
         }
 
-        var turns = Columns("val faces turned", "found", "roll told, off by", "deviation", "smiles judged right", "straightened");
+        var turns = Columns("val faces turned", "found", "roll told, off by", "deviation", "smiles on labelled crops", "straightened", "as served");
         foreach (var turn in evaluation.Turned)
         {
             turns.AddRow(
                 $"{turn.Degrees} degrees", Percent((double)turn.Found / turn.Count), Signed(turn.RollError.Mean), Number(turn.RollError.Deviation), Percent(turn.Upright.Accuracy),
-                Percent(turn.Straightened.Accuracy));
+                Percent(turn.Straightened.Accuracy), Accuracy(turn.Served));
         }
 
         AnsiConsole.Write(turns);
+
+        var composed = Columns("composed pictures", "pictures", "faces", "found", "boxes that are false");
+        foreach (var kind in evaluation.Composites)
+        {
+            composed.AddRow($"of {kind.Tried} faces", $"{kind.Pictures}", $"{kind.Faces}", Percent(kind.FoundShare), Percent(kind.FalseShare));
+        }
+
+        AnsiConsole.Write(composed);
+        Console.WriteLine($"{evaluation.Scenes.False} false faces in {evaluation.Scenes.Scenes} scenes without any: {Number(evaluation.Scenes.FalsePerScene)} a scene");
 
         if (evaluation.Sweep is { } sweep)
         {

@@ -23,7 +23,8 @@ internal sealed record LabelRow(string File, string Person, string Split, string
 /// <param name="Image">Kept for as long as the process lives.</param>
 /// <param name="Square">In pixels of <paramref name="Image"/>.</param>
 /// <param name="Target">0 not smiling, 1 smiling; between for soft labels.</param>
-internal sealed record Face(GreyImage Image, FaceSquare Square, float Target)
+/// <param name="Roll">Radians clockwise by which the square is turned about its centre.</param>
+internal sealed record Face(GreyImage Image, FaceSquare Square, float Target, float Roll = 0)
 {
     public bool IsSmile => Target >= 0.5f;
 
@@ -31,7 +32,7 @@ internal sealed record Face(GreyImage Image, FaceSquare Square, float Target)
     public float[] Crop(Normalisation normalisation)
     {
         var crop = new float[FaceCrop.Length];
-        FaceCrop.Resample(Image, Square, normalisation, crop);
+        FaceCrop.Resample(Image, Square, normalisation, crop, roll: Roll);
         return crop;
     }
 }

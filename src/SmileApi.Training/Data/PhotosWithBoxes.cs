@@ -25,6 +25,11 @@ internal static class PhotosWithBoxes
         var csv = files.FirstOrDefault(file => file.Name.EndsWith("/boxes.csv", StringComparison.Ordinal)).Bytes
             ?? throw new CommandException($"{archive} has no boxes.csv in it, so it is another archive than the one expected.");
         var boxes = ReadBoxes($"the boxes.csv in {archive}", csv);
+        if (boxes.Count == 0)
+        {
+            throw new CommandException($"{archive} has no boxes to judge by.");
+        }
+
         LabelledPhoto[] photos = [.. files.Where(file => file.Bytes != csv).Select(file => Photo(file.Name[(file.Name.LastIndexOf('/') + 1)..], file.Bytes))];
         return boxes.FirstOrDefault(labelled => !photos.Any(photo => photo.File == labelled.Key)) is { } lost
             ? throw new CommandException($"{archive} has boxes in {lost.Key}, and no such picture.")

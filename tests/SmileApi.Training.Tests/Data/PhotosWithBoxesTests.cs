@@ -22,6 +22,7 @@ public sealed class PhotosWithBoxesTests : IDisposable
 
     [Theory]
     [InlineData("file,x,y,w\n", "has no column 'h'")]
+    [InlineData("file,x,y,w,h\n", "has no boxes to judge by")]
     [InlineData("file,x,y,w,h\na.png,left,2,30,40\n", "Line 2 of the boxes.csv in")]
     [InlineData("file,x,y,w,h\na.png,1,2,30,0\n", "a box has a size")]
     [InlineData("file,x,y,w,h\nb.png,1,2,30,40\n", "has boxes in b.png, and no such picture")]

@@ -24,7 +24,7 @@ internal sealed record CropFit(int Count, Spread Dx, Spread Dy, Spread LogScale)
     public static CropFit? Of(IEnumerable<Portrait> portraits)
     {
         (FaceSquare Found, FaceSquare Labelled)[] pairs =
-            [.. portraits.Where(portrait => portrait.IsFound && portrait.Row.HasSquare).Select(portrait => (portrait.Found!.Value.Box.ToCrop(), portrait.Face.Square))];
+            [.. portraits.Where(portrait => portrait.IsFound && portrait.Row.HasSquare).Select(portrait => (portrait.Served.Square, portrait.Face.Square))];
         return pairs.Length == 0 ? null : new CropFit(
             pairs.Length,
             Spread.Of([.. pairs.Select(pair => (double)(pair.Found.X + pair.Found.Side / 2 - pair.Labelled.X - pair.Labelled.Side / 2) / pair.Labelled.Side)]),
@@ -49,7 +49,9 @@ internal sealed record CropRule(double Scale, double Shift, EvaluationScore Scor
         [
             .. from scale in Scales
                from shift in Shifts
-               select new CropRule(scale, shift, PortraitScores.Smiles(smile, agreed, portrait => Apply(portrait.Found!.Value.Box.ToCrop(), scale, shift))),
+               let score = PortraitScores.Smiles(smile, [.. agreed.Select(portrait => portrait.Served with { Square = Apply(portrait.Served.Square, scale, shift) })])
+               where score is not null
+               select new CropRule(scale, shift, score),
         ];
     }
 

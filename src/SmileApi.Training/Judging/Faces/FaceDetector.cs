@@ -29,16 +29,13 @@ internal sealed class FaceDetector : IDisposable
         static FaceModel Load(string file, string stage) => FaceModel.TryLoad(file, stage, out var model, out var reason) ? model : throw new CommandException(reason);
     }
 
-    /// <summary>The smallest box that is looked for where nobody says otherwise: the larger of 20 px and 3 % of the long side.</summary>
-    public static float DefaultMinFace(GreyImage image) => Math.Max(20, 0.03f * Math.Max(image.Width, image.Height));
-
     /// <summary>Finds the faces of a picture that has not been reduced.</summary>
     /// <param name="confidence">Least confidence, 0..1; null for <see cref="Threshold"/>.</param>
-    /// <param name="minFace">Side of the smallest box in pixels; null for the default.</param>
+    /// <param name="minFace">Side of the smallest box in pixels; null for the service's default.</param>
     public IReadOnlyList<DetectedFace> Faces(GreyImage image, float? confidence = null, float? minFace = null)
     {
         // Networks that run at once have ended when the call returns.
-        var search = FaceSearch.FindAsync(image, new FaceSearchOptions(minFace ?? DefaultMinFace(image), confidence ?? Threshold), _networks, CancellationToken.None);
+        var search = FaceSearch.FindAsync(image, new FaceSearchOptions(minFace ?? FaceRules.DefaultMinFace(image.Width, image.Height), confidence ?? Threshold), _networks, CancellationToken.None);
         return search.IsCompleted ? search.GetAwaiter().GetResult() : throw new InvalidOperationException("A search on the calling thread has not ended.");
     }
 

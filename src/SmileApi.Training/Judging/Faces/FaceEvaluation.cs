@@ -22,10 +22,12 @@ internal sealed record FaceStage(string Version, string Sha256, float Threshold,
 /// <param name="Val">Portraits of people by whom things may be chosen.</param>
 /// <param name="Crops">How crops as found lie to the labelled ones in <c>val</c>; null where there are none.</param>
 /// <param name="Turned">Smiles of <c>val</c> in turned pictures.</param>
+/// <param name="Composites">Composed pictures of people and scenes held out.</param>
+/// <param name="Scenes">The scenes alone.</param>
 /// <param name="Sweep">Smiles of <c>val</c> were crops cut by another rule; null where nobody asked for it.</param>
 internal sealed record FaceEvaluation(
     string Name, FaceStage Find, FaceStage Check, string Smile, PhotoScores? Photos, PortraitScores? Test, PortraitScores Val, CropFit? Crops,
-    IReadOnlyList<TurnedScores> Turned, IReadOnlyList<CropRule>? Sweep)
+    IReadOnlyList<TurnedScores> Turned, IReadOnlyList<CompositeScores> Composites, SceneScores Scenes, IReadOnlyList<CropRule>? Sweep)
 {
     /// <summary>Beside the plots of a training run.</summary>
     public const string FileName = "faces.json";
@@ -35,16 +37,19 @@ internal sealed record FaceEvaluation(
     /// <param name="tests">Whether to read the test photographs and portraits, by which nothing may be chosen.</param>
     /// <param name="haar">Whether to measure the Haar cascade beside it.</param>
     /// <param name="sweep">Whether to try other rules of cropping.</param>
+    /// <param name="composed">Faces to compose in all pictures with as many faces together; those of test people, or where tests are left out of <c>val</c>.</param>
     /// <exception cref="CommandException">Data are missing.</exception>
-    public static FaceEvaluation Of(FaceDetector detector, SmileModel smile, string? folder, bool tests, bool haar, bool sweep)
+    public static FaceEvaluation Of(FaceDetector detector, SmileModel smile, string? folder, bool tests, bool haar, bool sweep, int composed)
     {
         var data = Lfw160.Open(folder);
         var photos = tests ? PhotoScores.Measure(detector, PhotosWithBoxes.Read(folder), haar) : null;
         var val = Portrait.Search(detector, data, "val");
+        var scenes = Training.Scenes.Load(Lfw160.Folder(folder), heldOut: true);
         return new FaceEvaluation(
             detector.Check.Metadata.Name, FaceStage.Of(detector.Find), FaceStage.Of(detector.Check), smile.Metadata.Version, photos,
             tests ? PortraitScores.Of(Portrait.Search(detector, data, "test"), smile) : null, PortraitScores.Of(val, smile), CropFit.Of(val),
-            TurnedScores.Measure(val, detector, smile), sweep ? CropRule.Sweep(val, smile) : null);
+            TurnedScores.Measure(val, detector, smile), CompositeScores.Measure(detector, FacePicture.Load(Lfw160.Folder(folder), tests ? "test" : "val"), scenes, composed),
+            SceneScores.Measure(detector, scenes), sweep ? CropRule.Sweep(val, smile) : null);
     }
 
     /// <summary>Writes the record into a folder.</summary>
