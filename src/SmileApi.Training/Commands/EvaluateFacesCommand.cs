@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using Spectre.Console;
 
 namespace SmileApi.Training;
@@ -62,6 +63,11 @@ internal static class EvaluateFacesCommand
                 Plots.Detection(evaluation.Photos!, folder);
             }
 
+            if (parsed.GetValue(card))
+            {
+                WriteCard(evaluation, detector, Path.GetDirectoryName(detector.Find.Path)!);
+            }
+
             if (parsed.GetValue(json))
             {
                 JsonOutput.Print(evaluation);
@@ -79,6 +85,14 @@ internal static class EvaluateFacesCommand
             Arity = ArgumentArity.ZeroOrOne,
             DefaultValueFactory = _ => Path.Combine(Models, file),
         };
+    }
+
+    private static void WriteCard(FaceEvaluation evaluation, FaceDetector detector, string folder)
+    {
+        var training = Path.Combine(folder, "training");
+        evaluation.Save(training);
+        Plots.Detection(evaluation.Photos!, training);
+        AtomicFile.Write(Path.Combine(folder, FaceCard.FileName), Encoding.UTF8.GetBytes(FaceCard.Text(evaluation, detector.Find.Metadata, detector.Check.Metadata)));
     }
 
     private static void Print(FaceEvaluation evaluation)

@@ -65,6 +65,24 @@ public sealed class EvaluateFacesTests : CommandLine
     }
 
     [Fact]
+    public void A_card_its_figures_and_its_plot_are_written_beside_the_detector()
+    {
+        Evaluate("--card", "--haar", "off");
+
+        var card = File.ReadAllText(Folder["models/FACES_CARD.md"]);
+        Assert.Contains("# drawn-faces 0.1.0\n", card, StringComparison.Ordinal);
+        Assert.Contains("| from confidence 0.5 on, the default | 0 | 2 (100.0 %) |", card, StringComparison.Ordinal);
+        Assert.Contains("cascade was left out", card, StringComparison.Ordinal);
+        Assert.Contains("| val | 40 | 100.00 % | 100.00 % of 26 | 50.00 % | 50.00 % | 0.00 |", card, StringComparison.Ordinal);
+        Assert.DoesNotContain("\n\n\n", card, StringComparison.Ordinal);
+
+        // Whoever reads the figures has all that the card says.
+        using var detector = FaceDetector.Load(Folder["models/faces.onnx"], Folder["models/faces-check.onnx"]);
+        var figures = FaceEvaluation.Load(Folder["models/training"]);
+        Assert.Equal(card, FaceCard.Text(figures, detector.Find.Metadata, detector.Check.Metadata));
+    }
+
+    [Fact]
     public void Files_that_are_no_detector_are_refused()
     {
         Fails("There is no model at", "evaluate-faces", "nowhere.onnx");
