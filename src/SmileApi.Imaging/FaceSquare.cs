@@ -36,6 +36,21 @@ public readonly record struct FaceSquare(float X, float Y, float Side)
         return new FaceSquare(X + ((BoxScale - 1) / 2 - BoxRise * sine) * side, Y + ((BoxScale - 1) / 2 + BoxRise * cosine) * side, side);
     }
 
+    /// <summary>Intersection over union with another square, 0..1.</summary>
+    public float IoU(in FaceSquare other)
+    {
+        var common = Common(other);
+        return common / (Side * Side + other.Side * other.Side - common);
+    }
+
+    /// <summary>Area that lies in both squares, in pixels.</summary>
+    public float Common(in FaceSquare other)
+    {
+        var width = Math.Min(X + Side, other.X + other.Side) - Math.Max(X, other.X);
+        var height = Math.Min(Y + Side, other.Y + other.Side) - Math.Max(Y, other.Y);
+        return Math.Max(0, width) * Math.Max(0, height);
+    }
+
     /// <summary>The same square in a picture whose sides are multiplied by <paramref name="factor"/>.</summary>
     public FaceSquare Scaled(float factor) => new(X * factor, Y * factor, Side * factor);
 }

@@ -92,13 +92,29 @@ public static class FaceSearch
     public static void Cut(GreyImage image, FaceSquare box, FaceModelMetadata check, Span<float> candidate)
     {
         ArgumentNullException.ThrowIfNull(check);
-        var side = box.Side * check.Margin;
+        CutLevels(image, box, check.Margin, candidate);
+        Normalise(candidate, check.DeviationFloor);
+    }
+
+    /// <summary>Cuts a candidate out, not yet normalised.</summary>
+    /// <param name="margin">How many times larger the square that is cut is than the box.</param>
+    /// <inheritdoc cref="Cut"/>
+    public static void CutLevels(GreyImage image, FaceSquare box, float margin, Span<float> candidate)
+    {
+        var side = box.Side * margin;
         var square = new FaceSquare(box.X - (side - box.Side) / 2, box.Y - (side - box.Side) / 2, side);
         FaceCrop.Resample(image, square, new Normalisation(0, 1), candidate, FaceModelMetadata.CandidateSide);
+    }
+
+    /// <summary>Gives a candidate the mean 0, and nearly the deviation 1, as the second stage expects it.</summary>
+    /// <param name="candidate">Grey levels, in place.</param>
+    /// <param name="deviationFloor">Grey levels added to the deviation by which they are divided.</param>
+    public static void Normalise(Span<float> candidate, float deviationFloor)
+    {
         var mean = TensorPrimitives.Sum<float>(candidate) / candidate.Length;
         TensorPrimitives.Subtract(candidate, mean, candidate);
         var deviation = MathF.Sqrt(TensorPrimitives.SumOfSquares<float>(candidate) / candidate.Length);
-        TensorPrimitives.Divide(candidate, deviation + check.DeviationFloor, candidate);
+        TensorPrimitives.Divide(candidate, deviation + deviationFloor, candidate);
     }
 
     /// <summary>Pixels of the largest level of the pyramid over a picture, which the cost of a search follows.</summary>
@@ -192,8 +208,8 @@ public static class FaceSearch
         }
     }
 
-    private static bool IsSameCandidate(FaceSquare one, FaceSquare other) => Suppression.IoU(one, other) >= 0.5f;
+    private static bool IsSameCandidate(FaceSquare one, FaceSquare other) => one.IoU(other) >= 0.5f;
 
     private static bool IsSameFace(FaceSquare one, FaceSquare other) =>
-        Suppression.IoU(one, other) >= 0.35f || Suppression.Containment(one, other) >= 0.8f;
+        one.IoU(other) >= 0.35f || Suppression.Containment(one, other) >= 0.8f;
 }

@@ -5,13 +5,6 @@ namespace SmileApi.Inference;
 /// <summary>Non-maximum suppression: of boxes that show the same face, the most confident stays.</summary>
 internal static class Suppression
 {
-    /// <summary>Intersection over union of two squares, 0..1.</summary>
-    public static float IoU(in FaceSquare a, in FaceSquare b)
-    {
-        var common = Common(a, b);
-        return common / (a.Side * a.Side + b.Side * b.Side - common);
-    }
-
     /// <summary>
     /// Share of the smaller square that lies inside the larger one, 0..1, if the smaller has at least 0.4 of the larger's side;
     /// 0 otherwise. A box that is much smaller is no second look at the same face.
@@ -19,7 +12,7 @@ internal static class Suppression
     public static float Containment(in FaceSquare a, in FaceSquare b)
     {
         var (smaller, larger) = (Math.Min(a.Side, b.Side), Math.Max(a.Side, b.Side));
-        return smaller >= 0.4f * larger ? Common(a, b) / (smaller * smaller) : 0;
+        return smaller >= 0.4f * larger ? a.Common(b) / (smaller * smaller) : 0;
     }
 
     /// <summary>Keeps each face unless a more confident one that is kept is the same.</summary>
@@ -44,12 +37,5 @@ internal static class Suppression
         }
 
         return kept;
-    }
-
-    private static float Common(in FaceSquare a, in FaceSquare b)
-    {
-        var width = Math.Min(a.X + a.Side, b.X + b.Side) - Math.Max(a.X, b.X);
-        var height = Math.Min(a.Y + a.Side, b.Y + b.Side) - Math.Max(a.Y, b.Y);
-        return Math.Max(0, width) * Math.Max(0, height);
     }
 }

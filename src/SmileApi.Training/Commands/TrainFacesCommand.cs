@@ -9,7 +9,6 @@ namespace SmileApi.Training;
 internal static class TrainFacesCommand
 {
     private const int Stopped = 130; // As shells have it for Ctrl-C.
-    private const int HeldOutPictures = 300;
 
     public static Command Make()
     {
@@ -21,10 +20,19 @@ internal static class TrainFacesCommand
         var preview = new Option<string?>("--preview") { Description = "Only write some of the composed pictures, their faces framed, to this folder.", HelpName = "DIR" };
         var seed = new Option<int?>("--seed") { Description = $"Seed of all randomness. [default: {defaults.Seed}]" };
         var findSteps = new Option<int?>("--find-steps") { Description = $"Steps of the first stage. [default: {defaults.FindSteps}]" };
-        var command = new Command("train-faces", "Train the face detector from random weights on faces blended into scenes without faces.") { data, target, run, resume, preview, seed, findSteps };
+        var checkSteps = new Option<int?>("--check-steps") { Description = $"Steps of the second stage. [default: {defaults.CheckSteps}]" };
+        var command = new Command("train-faces", "Train the face detector from random weights on faces blended into scenes without faces.")
+        {
+            data, target, run, resume, preview, seed, findSteps, checkSteps,
+        };
         command.SetAction(parsed =>
         {
-            var options = defaults with { Seed = parsed.GetValue(seed) ?? defaults.Seed, FindSteps = parsed.GetValue(findSteps) ?? defaults.FindSteps };
+            var options = defaults with
+            {
+                Seed = parsed.GetValue(seed) ?? defaults.Seed,
+                FindSteps = parsed.GetValue(findSteps) ?? defaults.FindSteps,
+                CheckSteps = parsed.GetValue(checkSteps) ?? defaults.CheckSteps,
+            };
             var folder = Lfw160.Folder(parsed.GetValue(data));
             if (parsed.GetValue(preview) is { } pictures)
             {
@@ -40,40 +48,54 @@ internal static class TrainFacesCommand
     private static int Run(FaceTrainOptions options, string folder, string run, bool resume, string target)
     {
         LibTorch.Require();
-        var path = Path.Combine(run, "find.bin");
-        var earlier = StageCheckpoint.Load(path, FindArchitecture.Layout);
+        var earlier = StageCheckpoint.Load(DetectorTrainer.FindCheckpoint(run), FindArchitecture.Layout);
         if (!resume && earlier is not null)
         {
             throw new CommandException($"{run} holds a run already: go on with --resume, name another folder by --run, or delete it.");
         }
 
-        options = earlier?.Options ?? options;
+        AtomicFile.RequireWritable(DetectorTrainer.FindCheckpoint(run));
+        AtomicFile.RequireWritable(target);
         using var stopping = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        var composer = new Composer(FacePicture.Load(folder, "train"), Scenes.Load(folder, heldOut: false), new CompositionOptions());
-        var judge = new Composer(FacePicture.Load(folder, "val"), Scenes.Load(folder, heldOut: true), new CompositionOptions());
-        var heldOut = Enumerable.Range(0, HeldOutPictures).Select(i =>
+        if (Train(earlier?.Options ?? options, folder, run, stopping.Token) is not { } trained)
         {
-            var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, i);
-            return judge.Compose(ref chance);
-        }).ToArray();
-        var trained = new FindTrainer(options, composer, heldOut, new Dictionary<string, string>(), Save, _ => { }).Run(earlier, stopping.Token);
-        return trained.Step < options.FindSteps ? Stopped : 0;
-
-        void Save(StageCheckpoint checkpoint)
-        {
-            checkpoint.Save(path);
-            var record = checkpoint.History[^1];
-            AnsiConsole.MarkupLineInterpolated(
-                $"find {record.Step,6}  loss {record.Loss:F4}  found {record.Found:P2}  false cells a picture {record.False:F3}  {record.Seconds:F0} s");
+            Console.Error.WriteLine($"Stopped. Go on with: smile train-faces --run {run} --resume");
+            return Stopped;
         }
+
+        FaceExport.Write(target, trained.Find, trained.Check, trained.Calibration, trained.Threshold, DetectorTrainer.Licence);
+        Console.WriteLine($"{target}, {FaceExport.CheckPathBeside(target)}: a face from a confidence of {trained.Threshold:F2} on");
+        return 0;
 
         void Stop(PosixSignalContext signal)
         {
             signal.Cancel = true;
             stopping.Cancel();
         }
+    }
+
+    /// <summary>Trains with a live bar on a terminal, and with one line a checkpoint everywhere.</summary>
+    private static (StageCheckpoint Find, StageCheckpoint Check, Calibration Calibration, float Threshold)? Train(
+        FaceTrainOptions options, string folder, string run, CancellationToken stopping)
+    {
+        if (Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Interactive)
+        {
+            return new DetectorTrainer(options, folder, run, AnsiConsole.WriteLine, (_, _) => { }).Run(stopping);
+        }
+
+        return AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn())
+            .Start(context =>
+            {
+                var bar = context.AddTask("reading the pictures", maxValue: options.FindSteps + options.CheckSteps);
+                return new DetectorTrainer(options, folder, run, AnsiConsole.WriteLine, (stage, step) =>
+                {
+                    bar.Value = step.Step + (stage == "find" ? 0 : options.FindSteps);
+                    bar.Description = $"{stage} {step.Step}/{step.Steps}  loss {step.Loss:F4}  {step.PicturesPerSecond:F0} pictures/s  {step.Left:h\\:mm\\:ss} left";
+                }).Run(stopping);
+            });
     }
 
     private static void Preview(FaceTrainOptions options, string folder, string target)

@@ -6,8 +6,8 @@ internal sealed record FaceTrainOptions
     /// <summary>Seed of all randomness. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Steps of the first stage. Default 9,000.</summary>
-    public int FindSteps { get; init; } = 9_000;
+    /// <summary>Steps of the first stage. Default 20,000.</summary>
+    public int FindSteps { get; init; } = 20_000;
 
     /// <summary>Composed pictures of 192x192 pixels a step of the first stage. Default 16.</summary>
     public int FindBatch { get; init; } = 16;
@@ -15,14 +15,11 @@ internal sealed record FaceTrainOptions
     /// <summary>Largest learning rate of the first stage. Default 0.05.</summary>
     public double FindRate { get; init; } = 0.05;
 
-    /// <summary>Composed photographs that candidates of the second stage are collected from. Default 12,000.</summary>
-    public int Photographs { get; init; } = 12_000;
+    /// <summary>Steps of the second stage. Default 8,000.</summary>
+    public int CheckSteps { get; init; } = 8_000;
 
-    /// <summary>Steps of the second stage. Default 16,000.</summary>
-    public int CheckSteps { get; init; } = 16_000;
-
-    /// <summary>Candidates a step of the second stage. Default 64.</summary>
-    public int CheckBatch { get; init; } = 64;
+    /// <summary>Fewest candidates a step of the second stage. Default 128.</summary>
+    public int CheckBatch { get; init; } = 128;
 
     /// <summary>Largest learning rate of the second stage. Default 0.05.</summary>
     public double CheckRate { get; init; } = 0.05;
