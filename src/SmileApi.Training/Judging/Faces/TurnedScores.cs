@@ -40,7 +40,7 @@ internal sealed record TurnedScores(
     }
 
     /// <summary>Turns a picture clockwise about the middle of its face; what comes in from outside continues the edge.</summary>
-    private static Face Turn(Face face, double radians)
+    public static Face Turn(Face face, double radians)
     {
         var whole = new FaceSquare(0, 0, Math.Max(face.Image.Width, face.Image.Height));
         return radians == 0 ? face : face with { Image = Augmentation.Warp(face, whole, roll: -radians, stretch: 1, tiltX: 0, tiltY: 0) };
