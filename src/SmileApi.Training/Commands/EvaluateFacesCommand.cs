@@ -8,13 +8,15 @@ namespace SmileApi.Training;
 /// <summary><c>smile evaluate-faces</c>: what a face detector finds, and what its crops are worth to the smile model. Needs no libtorch.</summary>
 internal static class EvaluateFacesCommand
 {
-    private static readonly string Models = "models";
-
     public static Command Make()
     {
-        var find = File("FIND", "The detector's first stage, an ONNX file that `smile` has made.", "faces.onnx");
-        var check = File("CHECK", "Its second stage.", "faces-check.onnx");
-        var smile = new Option<string>("--smile") { Description = "The model that judges the smiles of the faces found.", HelpName = "MODEL", DefaultValueFactory = _ => Path.Combine(Models, "smile.onnx") };
+        var find = new Argument<string>("FIND")
+        {
+            Description = "The detector's first stage, an ONNX file that `smile` has made.",
+            DefaultValueFactory = _ => Path.Combine("models", "faces.onnx"),
+        };
+        var check = new Argument<string?>("CHECK") { Description = "Its second stage. [default: beside the first, faces-check.onnx for faces.onnx]", Arity = ArgumentArity.ZeroOrOne };
+        var smile = new Option<string>("--smile") { Description = "The model that judges the smiles of the faces found.", HelpName = "MODEL", DefaultValueFactory = _ => Path.Combine("models", "smile.onnx") };
         var data = new Option<string?>("--data")
         {
             Description = $"Folder with {PhotosWithBoxes.ArchiveName}, {Lfw160.ArchiveName} and {Scenes.ArchiveName}. [default: SMILE_DATA, else ../shared/data]",
@@ -54,7 +56,7 @@ internal static class EvaluateFacesCommand
                 throw new CommandException("--composites must be at least 1.");
             }
 
-            using var detector = FaceDetector.Load(parsed.GetValue(find)!, parsed.GetValue(check)!);
+            using var detector = FaceDetector.Load(parsed.GetValue(find)!, parsed.GetValue(check));
             using var model = PredictCommand.Load(parsed.GetValue(smile)!);
             var evaluation = FaceEvaluation.Of(
                 detector, model, parsed.GetValue(data), tests: !parsed.GetValue(val), haar: parsed.GetValue(haar) != "off", parsed.GetValue(sweep), parsed.GetValue(composites));
@@ -78,13 +80,6 @@ internal static class EvaluateFacesCommand
             }
         });
         return command;
-
-        static Argument<string> File(string name, string description, string file) => new(name)
-        {
-            Description = description,
-            Arity = ArgumentArity.ZeroOrOne,
-            DefaultValueFactory = _ => Path.Combine(Models, file),
-        };
     }
 
     private static void WriteCard(FaceEvaluation evaluation, FaceDetector detector, string folder)

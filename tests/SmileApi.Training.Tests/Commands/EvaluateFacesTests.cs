@@ -77,7 +77,7 @@ public sealed class EvaluateFacesTests : CommandLine
         Assert.DoesNotContain("\n\n\n", card, StringComparison.Ordinal);
 
         // Whoever reads the figures has all that the card says.
-        using var detector = FaceDetector.Load(Folder["models/faces.onnx"], Folder["models/faces-check.onnx"]);
+        using var detector = FaceDetector.Load(Folder["models/faces.onnx"]);
         var figures = FaceEvaluation.Load(Folder["models/training"]);
         Assert.Equal(card, FaceCard.Text(figures, detector.Find.Metadata, detector.Check.Metadata));
     }

@@ -20,13 +20,12 @@ internal sealed class FaceDetector : IDisposable
     public float Threshold => Check.Metadata.Threshold;
 
     /// <param name="find">An ONNX file, the first stage.</param>
-    /// <param name="check">An ONNX file, the second stage.</param>
+    /// <param name="check">An ONNX file, the second stage; null for the one beside it.</param>
     /// <exception cref="CommandException">They are no face detector of ours.</exception>
-    public static FaceDetector Load(string find, string check)
+    public static FaceDetector Load(string find, string? check = null)
     {
-        return new FaceDetector(Load(find, FaceModelMetadata.FindStage), Load(check, FaceModelMetadata.CheckStage));
-
-        static FaceModel Load(string file, string stage) => FaceModel.TryLoad(file, stage, out var model, out var reason) ? model : throw new CommandException(reason);
+        var (first, second) = FaceExport.Load(find, check);
+        return new FaceDetector(first, second);
     }
 
     /// <summary>Finds the faces of a picture that has not been reduced.</summary>
