@@ -112,9 +112,9 @@ internal static class FaceCard
 
                 | minNeighbors | false boxes | the cascade finds | the detector finds with no more false | cascade, ms | detector, ms |
                 |---|---|---|---|---|---|
-                {string.Join('\n', photos.Haar.Select(haar => Format($"| {haar.MinNeighbors} | {haar.False} | {haar.Found} | **{haar.OursFound}** | {haar.Milliseconds:F0} | {photos.Milliseconds:F1} |")))}
+                {string.Join('\n', photos.Haar.Select(haar => Format($"| {haar.MinNeighbors} | {haar.False} | {haar.Found} | {(haar.OursFound > haar.Found ? "**" : "")}{haar.OursFound}{(haar.OursFound > haar.Found ? "**" : "")} | {haar.Milliseconds:F0} | {photos.Milliseconds:F1} |")))}
 
-                Times are CPU milliseconds a photograph on one thread, from grey pixels to boxes, medians of rounds by turns: the cascade takes {times:F0} times as long.
+                Times are CPU milliseconds a photograph on one thread, from grey pixels to boxes, medians of rounds by turns: the cascade takes {times:F1} times as long, at whichever number it is fastest.
                 """);
         return Format(
             $"""
@@ -145,7 +145,7 @@ internal static class FaceCard
             $"""
 
 
-            On `val` the crops lie off the labelled ones by {fit.Dx.Mean:+0.000;-0.000;0.000} of their side to the right (standard deviation {fit.Dx.Deviation:F3}), {fit.Dy.Mean:+0.000;-0.000;0.000} down ({fit.Dy.Deviation:F3}), and are {100 * (Math.Exp(fit.LogScale.Mean) - 1):+0.0;-0.0;0.0} % larger ({100 * fit.LogScale.Deviation:F1} %).
+            From the labelled to the served crops of `val`: {fit.Dx.Mean:+0.000;-0.000;0.000} of a side to the right (standard deviation {fit.Dx.Deviation:F3}), {fit.Dy.Mean:+0.000;-0.000;0.000} down ({fit.Dy.Deviation:F3}), {100 * (Math.Exp(fit.LogScale.Mean) - 1):+0.0;-0.0;0.0} % in side ({100 * fit.LogScale.Deviation:F1} %).
             """);
         var turned = evaluation.Turned.Count == 0 ? "" : Format(
             $"""
