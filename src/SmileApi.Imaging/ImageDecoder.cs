@@ -64,9 +64,23 @@ public sealed class ImageDecoder
     /// <param name="image">The picture, when the result is true; the caller disposes it.</param>
     /// <param name="rejection">Why there is none, when the result is false.</param>
     public bool TryDecode(
-        ReadOnlySpan<byte> bytes, in ImageHeader header, int minimumSide, [NotNullWhen(true)] out GreyImage? image, [NotNullWhen(false)] out ImageRejection? rejection)
+        ReadOnlySpan<byte> bytes, in ImageHeader header, int minimumSide, [NotNullWhen(true)] out GreyImage? image, [NotNullWhen(false)] out ImageRejection? rejection) =>
+        TryDecodeReduced(bytes, header, ReductionFor(Math.Min(header.Width, header.Height), minimumSide), out image, out rejection);
+
+    /// <summary>Decodes a picture that has been inspected, reduced by a given factor.</summary>
+    /// <param name="bytes">The encoded picture, whole. Not kept after the call.</param>
+    /// <param name="header">What <see cref="TryInspect"/> said of these bytes.</param>
+    /// <param name="reduction">How many pixels of a side become one: 1, 2, 4 or 8.</param>
+    /// <param name="image">The picture, when the result is true; the caller disposes it.</param>
+    /// <param name="rejection">Why there is none, when the result is false.</param>
+    public bool TryDecodeReduced(
+        ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, [NotNullWhen(true)] out GreyImage? image, [NotNullWhen(false)] out ImageRejection? rejection)
     {
-        var reduction = ReductionFor(Math.Min(header.Width, header.Height), minimumSide);
+        if (reduction is not (1 or 2 or 4 or 8))
+        {
+            throw new ArgumentOutOfRangeException(nameof(reduction), reduction, "Pictures are reduced by 1, 2, 4 or 8.");
+        }
+
         if (_useTurboJpeg && TurboJpeg.CanRead(header))
         {
             rejection = TurboJpeg.Decode(bytes, header, reduction, out image, out var worthASecondTry);
@@ -80,10 +94,11 @@ public sealed class ImageDecoder
         return image is not null;
     }
 
-    private static int ReductionFor(int shorterSide, int minimumSide)
+    /// <summary>The largest reduction, 1, 2, 4 or 8, that leaves of <paramref name="length"/> at least <paramref name="least"/> pixels.</summary>
+    public static int ReductionFor(int length, int least)
     {
         var reduction = 1;
-        while (reduction < 8 && shorterSide / (reduction * 2) >= minimumSide)
+        while (reduction < 8 && length / (reduction * 2) >= least)
         {
             reduction *= 2;
         }
@@ -92,5 +107,5 @@ public sealed class ImageDecoder
     }
 
     /// <summary>How many pixels a side of <paramref name="length"/> has after reduction; a last partial pixel counts.</summary>
-    internal static int Reduced(int length, int reduction) => (length + reduction - 1) / reduction;
+    public static int Reduced(int length, int reduction) => (length + reduction - 1) / reduction;
 }

@@ -47,6 +47,12 @@ public readonly record struct ImageHeader(
     /// <summary>Memory that decoding holds at once, in bytes; what the decoder gives away along the way is not counted.</summary>
     public long HeldBytes => (long)((double)Width * Height * HeldBytesPerPixel);
 
+    /// <summary>Width of the picture as a person sees it, in pixels.</summary>
+    public int UprightWidth => Orientation.SwapsSides() ? Height : Width;
+
+    /// <summary>Height of the picture as a person sees it, in pixels.</summary>
+    public int UprightHeight => Orientation.SwapsSides() ? Width : Height;
+
     /// <summary>Knows a picture by its magic bytes and reads its header.</summary>
     /// <param name="bytes">The encoded picture, whole.</param>
     /// <param name="header">The header, when the result is true.</param>

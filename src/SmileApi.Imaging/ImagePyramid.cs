@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Numerics;
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace SmileApi.Imaging;
@@ -125,14 +124,24 @@ public sealed class ImagePyramid : IDisposable
         }
     }
 
-    private static void Round(Span<float> levels, Span<byte> rounded)
+    private static void Round(ReadOnlySpan<float> levels, Span<byte> rounded)
     {
         // Weights add up to 1 only nearly; a level of 255.6 would wrap round.
-        TensorPrimitives.Add(levels, 0.5f, levels);
-        for (var x = 0; x < levels.Length; x++)
+        var (half, white) = (new Vector<float>(0.5f), new Vector<float>(255));
+        var x = 0;
+        for (; x <= levels.Length - Vector<byte>.Count; x += Vector<byte>.Count)
         {
-            rounded[x] = (byte)Math.Min((int)levels[x], 255);
+            var some = levels.Slice(x, Vector<byte>.Count);
+            Vector.Narrow(Vector.Narrow(Four(some, 0), Four(some, 1)), Vector.Narrow(Four(some, 2), Four(some, 3))).CopyTo(rounded[x..]);
         }
+
+        for (; x < levels.Length; x++)
+        {
+            rounded[x] = (byte)Math.Min((int)(levels[x] + 0.5f), 255);
+        }
+
+        Vector<uint> Four(ReadOnlySpan<float> some, int quarter) =>
+            Vector.ConvertToUInt32(Vector.Min(new Vector<float>(some[(quarter * Vector<float>.Count)..]) + half, white));
     }
 
     private static GreyImage Like(GreyImage picture, int width, int height) =>

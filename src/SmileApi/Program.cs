@@ -1,5 +1,6 @@
 using SmileApi.Batching;
 using SmileApi.Classify;
+using SmileApi.Faces;
 using SmileApi.Models;
 using SmileApi.Operations;
 
@@ -10,6 +11,7 @@ builder.AddListening();
 builder.AddLogging();
 builder.AddTelemetry();
 builder.AddModel();
+builder.AddFaces();
 builder.AddBatching();
 builder.AddClassify();
 builder.AddHealth();

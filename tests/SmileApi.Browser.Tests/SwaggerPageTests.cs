@@ -62,6 +62,7 @@ public sealed class SwaggerPageTests : IAsyncLifetime
         await Expect(_page).ToHaveTitleAsync("SmileApi");
         var operation = _page.Locator(".opblock-post");
         await operation.GetByRole(AriaRole.Button, new() { Name = "Try it out" }).ClickAsync();
+        await operation.Locator("tr[data-param-name=faces] select").SelectOptionAsync("whole");
         await operation.Locator("input[type=file]").SetInputFilesAsync(Path.Combine(Repository.Root, "samples", "mean-smile.png"));
 
         await operation.GetByRole(AriaRole.Button, new() { Name = "Execute" }).ClickAsync();

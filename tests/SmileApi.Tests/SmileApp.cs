@@ -48,6 +48,6 @@ public sealed class SmileApp : WebApplicationFactory<Program>
         return json;
     }
 
-    /// <summary>The probability that the service gives a picture.</summary>
-    public async Task<float> ProbabilityAsync(byte[] picture) => (await ClassifyAsync(picture)).GetProperty("probability").GetSingle();
+    /// <summary>The probability that the service gives a picture that is one face.</summary>
+    public async Task<float> ProbabilityAsync(byte[] picture) => (await ClassifyAsync(picture, "?faces=whole")).GetProperty("probability").GetSingle();
 }

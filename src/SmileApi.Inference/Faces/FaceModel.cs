@@ -110,6 +110,6 @@ public sealed class FaceModel : IDisposable
         using var runner = CreateRunner(width * height);
         var answers = new float[1][];
         runner.Run([new float[width * height]], width, height, answers);
-        return runner.IsSound(answers[0], width, height) ? null : "a grey picture gives values that are no probabilities";
+        return FaceRunner.IsSound(answers[0], Metadata.Stage, width, height) ? null : "a grey picture gives values that are no probabilities";
     }
 }

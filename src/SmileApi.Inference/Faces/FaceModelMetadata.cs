@@ -34,7 +34,7 @@ public sealed record FaceModelMetadata
     /// <summary>Name of the detector.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Version of the detector, semantic; the same in both stages.</summary>
+    /// <summary>Version of the detector, semantic.</summary>
     public required string Version { get; init; }
 
     /// <summary><see cref="FindStage"/> or <see cref="CheckStage"/>.</summary>

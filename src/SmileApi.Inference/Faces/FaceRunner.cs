@@ -15,7 +15,7 @@ public sealed class FaceRunner : IDisposable
 
     private readonly InferenceSession _session;
     private readonly RunOptions _options = new();
-    private readonly bool _find;
+    private readonly string _stage;
     private readonly int _boxValues;
 
     // Pinned for good, so that ONNX Runtime reads and writes them in place.
@@ -26,10 +26,10 @@ public sealed class FaceRunner : IDisposable
     internal FaceRunner(InferenceSession session, string stage, int maxPixels)
     {
         _session = session;
-        _find = stage == FaceModelMetadata.FindStage;
-        _boxValues = _find ? FaceModel.FindBoxValues : FaceModel.CheckBoxValues;
-        ArgumentOutOfRangeException.ThrowIfLessThan(maxPixels, PixelsPerAnswer);
-        var answers = maxPixels / PixelsPerAnswer;
+        _stage = stage;
+        _boxValues = BoxValues(stage);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxPixels, PixelsPerAnswer(stage));
+        var answers = maxPixels / PixelsPerAnswer(stage);
         _images = GC.AllocateArray<float>(maxPixels, pinned: true);
         _faces = GC.AllocateArray<float>(answers, pinned: true);
         _boxes = GC.AllocateArray<float>(_boxValues * answers, pinned: true);
@@ -37,10 +37,6 @@ public sealed class FaceRunner : IDisposable
 
     /// <summary>Most pixels of all pictures of one run together.</summary>
     public int MaxPixels => _images.Length;
-
-    private int PixelsPerAnswer => _find
-        ? FaceModelMetadata.CellSide * FaceModelMetadata.CellSide
-        : FaceModelMetadata.CandidateSide * FaceModelMetadata.CandidateSide;
 
     /// <summary>Runs the network.</summary>
     /// <param name="images">Normalised pictures, each of at least <c>height * width</c> values (rented arrays may be longer), shape <c>[height, width]</c>.</param>
@@ -57,17 +53,18 @@ public sealed class FaceRunner : IDisposable
         var (count, pixels) = (images.Length, width * height);
         ArgumentOutOfRangeException.ThrowIfZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)count * pixels, MaxPixels);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(pixels % PixelsPerAnswer, 0);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(pixels % PixelsPerAnswer(_stage), 0);
         for (var i = 0; i < count; i++)
         {
             images[i].AsSpan(0, pixels).CopyTo(_images.AsSpan(i * pixels));
         }
 
-        var each = pixels / PixelsPerAnswer;
+        var each = pixels / PixelsPerAnswer(_stage);
+        var find = _stage == FaceModelMetadata.FindStage;
         var cells = new long[] { height / FaceModelMetadata.CellSide, width / FaceModelMetadata.CellSide };
         using var input = Tensor(_images, count * pixels, [count, 1, height, width]);
-        using var face = Tensor(_faces, count * each, _find ? [count, 1, .. cells] : [count, 1]);
-        using var box = Tensor(_boxes, count * each * _boxValues, _find ? [count, _boxValues, .. cells] : [count, _boxValues]);
+        using var face = Tensor(_faces, count * each, find ? [count, 1, .. cells] : [count, 1]);
+        using var box = Tensor(_boxes, count * each * _boxValues, find ? [count, _boxValues, .. cells] : [count, _boxValues]);
         _session.Run(_options, s_inputs, [input], s_outputs, [face, box]);
 
         for (var i = 0; i < count; i++)
@@ -79,17 +76,23 @@ public sealed class FaceRunner : IDisposable
     }
 
     /// <summary>Whether an answer consists of probabilities from 0 to 1 and finite numbers.</summary>
-    /// <param name="answer">What <see cref="Run"/> gave for a picture of this size.</param>
-    public bool IsSound(ReadOnlySpan<float> answer, int width, int height)
+    /// <param name="answer">What <see cref="Run"/> of this stage gave for a picture of this size.</param>
+    public static bool IsSound(ReadOnlySpan<float> answer, string stage, int width, int height)
     {
-        var each = width * height / PixelsPerAnswer;
+        var each = width * height / PixelsPerAnswer(stage);
         var faces = answer[..each];
-        var boxes = answer.Slice(each, each * _boxValues);
+        var boxes = answer.Slice(each, each * BoxValues(stage));
         return TensorPrimitives.Min(faces) >= 0 && TensorPrimitives.Max(faces) <= 1 && TensorPrimitives.IsFiniteAll(boxes); // NaN is neither.
     }
 
     /// <summary>Frees native memory.</summary>
     public void Dispose() => _options.Dispose();
+
+    private static int BoxValues(string stage) => stage == FaceModelMetadata.FindStage ? FaceModel.FindBoxValues : FaceModel.CheckBoxValues;
+
+    private static int PixelsPerAnswer(string stage) => stage == FaceModelMetadata.FindStage
+        ? FaceModelMetadata.CellSide * FaceModelMetadata.CellSide
+        : FaceModelMetadata.CandidateSide * FaceModelMetadata.CandidateSide;
 
     private static OrtValue Tensor(float[] memory, int length, long[] shape) =>
         OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, memory.AsMemory(0, length), shape);

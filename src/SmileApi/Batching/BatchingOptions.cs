@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace SmileApi.Batching;
 
-/// <summary>Section <c>Batching</c>: how faces of many requests become runs of the network.</summary>
+/// <summary>Section <c>Batching</c>: how the faces of many requests, and what the detector looks at to find them, become runs of a network.</summary>
 internal sealed class BatchingOptions
 {
     public const string Section = "Batching";
@@ -12,16 +12,22 @@ internal sealed class BatchingOptions
     [Range(0, 256)]
     public int Runners { get; set; }
 
-    /// <summary>Most faces of one run. Range 1 to 64, default 8: on a CPU larger batches gain nothing more.</summary>
+    /// <summary>
+    /// Most faces or candidates of one run; tiles as well, as far as they have no more pixels together than the largest one.
+    /// Range 1 to 64, default 8: on a CPU larger batches gain nothing more.
+    /// </summary>
     [Range(1, 64)]
     public int MaxBatch { get; set; } = 8;
 
-    /// <summary>Most faces that wait for a runner; further ones are refused with 503. Range 1 to 1,000,000, default 1024.</summary>
+    /// <summary>
+    /// How many faces, candidates and tiles may wait for a runner before further pictures are refused with 503; those that are
+    /// in are finished. Range 1 to 1,000,000, default 1024.
+    /// </summary>
     [Range(1, 1_000_000)]
     public int QueueLimit { get; set; } = 1024;
 
     /// <summary>
-    /// How long the oldest face of a batch that is not full may wait for company although a runner is free, in milliseconds.
+    /// How long the oldest picture of a batch that is not full may wait for company although a runner is free, in milliseconds.
     /// Range 0 to 1, default 0: a free runner never waits.
     /// </summary>
     [Range(0.0, 1.0)]

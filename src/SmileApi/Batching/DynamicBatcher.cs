@@ -1,34 +1,25 @@
 using System.Buffers;
-using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using SmileApi.Operations;
 
 namespace SmileApi.Batching;
 
-/// <summary>What the network said about one face, and how long that took.</summary>
-/// <param name="Probability">Calibrated probability of a smile, 0..1.</param>
-/// <param name="Waited">From the queue to the start of its run.</param>
-/// <param name="Ran">The run that it was part of.</param>
-internal readonly record struct ScoredFace(float Probability, TimeSpan Waited, TimeSpan Ran);
-
-/// <summary>The network failed on a face, alone or in a batch: broken hardware or a bug, never the picture's fault.</summary>
-internal sealed class InferenceFailedException(string message, Exception? inner) : Exception(message, inner);
-
 /// <summary>
-/// Gathers the faces of concurrent requests into runs. First a free runner, then the batch: nobody waits while a runner is
-/// free, and while all are busy the next batch grows by itself. The queue is bounded; faces whose callers have gone are
-/// skipped; when a run fails, its faces are tried one by one, so that none suffers for another.
+/// Gathers the work of concurrent requests into runs of a network: tiles, candidates and faces alike. First a free runner,
+/// then the batch: nobody waits while a runner is free, and while all are busy the next batch grows by itself. The queue is
+/// bounded; what its caller has given up on is skipped; when a run fails, its pictures are tried one by one, so that none
+/// suffers for another.
 /// </summary>
 internal sealed partial class DynamicBatcher : IHostedService
 {
-    private readonly Channel<Item> _queue;
+    private readonly WorkQueue _queue;
     private readonly RunnerPool _runners;
     private readonly int _maxBatch;
     private readonly TimeSpan _linger;
     private readonly TimeProvider _time;
     private readonly SmileMetrics _metrics;
     private readonly ILogger<DynamicBatcher> _logger;
-    private readonly MovingAverage _secondsPerFace = new(initial: 0.001);
+    private readonly Dictionary<Network, MovingAverage> _secondsPerPixel = Enum.GetValues<Network>().ToDictionary(network => network, _ => new MovingAverage(initial: 1e-7));
     private Task _dispatching = Task.CompletedTask;
 
     public DynamicBatcher(
@@ -37,23 +28,28 @@ internal sealed partial class DynamicBatcher : IHostedService
         (_runners, _time, _metrics, _logger) = (runners, time, metrics, logger);
         _maxBatch = options.Value.MaxBatch;
         _linger = TimeSpan.FromMilliseconds(options.Value.LingerMilliseconds);
-        _queue = Channel.CreateBounded<Item>(new BoundedChannelOptions(options.Value.QueueLimit) { SingleReader = true });
-        metrics.ObserveQueue(() => _queue.Reader.Count, () => _runners.Idle);
+        _queue = new WorkQueue(options.Value.QueueLimit);
+        metrics.ObserveQueue(() => _queue.Count, () => _runners.Idle);
     }
 
     /// <summary>How long what is queued now will take, by the measured pace.</summary>
-    public TimeSpan DrainTime => TimeSpan.FromSeconds(_queue.Reader.Count * _secondsPerFace.Value);
+    public TimeSpan DrainTime =>
+        TimeSpan.FromSeconds(_secondsPerPixel.Sum(pace => _queue.PixelsFor(pace.Key) * pace.Value.Value) / _runners.Size);
 
-    /// <summary>Queues a face.</summary>
-    /// <param name="face">Rented from <see cref="ArrayPool{T}.Shared"/>; when the result is true the batcher owns and returns it.</param>
-    /// <param name="aborted">Cancelled when the answer is no longer wanted; the face is then skipped, if its run has not begun.</param>
-    /// <param name="score">The answer to come. Faults with <see cref="InferenceFailedException"/>.</param>
-    /// <returns>False when the queue is full or the service is stopping.</returns>
-    public bool TryEnqueue(float[] face, CancellationToken aborted, out Task<ScoredFace> score)
+    /// <summary>Lets a photograph in, whose work from then on is always taken.</summary>
+    /// <returns>Its place, which the caller gives back at the end; null when the queue is full or the service is stopping.</returns>
+    public WorkQueue.Place? TryEnter() => _queue.TryEnter();
+
+    /// <summary>Queues a picture for a network.</summary>
+    /// <param name="place">Of the photograph that it is a part of.</param>
+    /// <param name="image">Normalised levels, rented from <see cref="ArrayPool{T}.Shared"/>; the batcher owns and returns it.</param>
+    /// <param name="aborted">Cancelled when the answer is no longer wanted; the picture is then skipped, if its run has not begun.</param>
+    /// <returns>The answer to come. Faults with <see cref="InferenceFailedException"/>.</returns>
+    public Task<Answer> RunAsync(WorkQueue.Place place, WorkKind kind, float[] image, CancellationToken aborted)
     {
-        var item = new Item(face, _time.GetTimestamp(), aborted);
-        score = item.Task;
-        return _queue.Writer.TryWrite(item);
+        var item = new WorkItem(kind, image, _time.GetTimestamp(), aborted);
+        place.Add(item);
+        return item.Task;
     }
 
     public Task StartAsync(CancellationToken startAborted)
@@ -62,19 +58,19 @@ internal sealed partial class DynamicBatcher : IHostedService
         return Task.CompletedTask;
     }
 
-    /// <summary>Takes no more faces and finishes those it has.</summary>
+    /// <summary>Lets no more photographs in and finishes those that are.</summary>
     public async Task StopAsync(CancellationToken hurry)
     {
-        _queue.Writer.TryComplete();
+        _queue.Close();
         await _dispatching.WaitAsync(hurry);
     }
 
     private async Task DispatchAsync()
     {
-        while (await _queue.Reader.WaitToReadAsync())
+        while (await _queue.WaitForWorkAsync())
         {
-            var batch = new Batch(this, await _runners.RentAsync(CancellationToken.None), _maxBatch);
-            batch.Gather(_queue.Reader);
+            var batch = new Batch(this, await _runners.RentAsync(CancellationToken.None));
+            batch.Gather();
             if (_linger > TimeSpan.Zero)
             {
                 await LingerAsync(batch);
@@ -107,9 +103,10 @@ internal sealed partial class DynamicBatcher : IHostedService
         using var end = new CancellationTokenSource(left, _time);
         try
         {
-            while (!batch.IsFull && await _queue.Reader.WaitToReadAsync(end.Token))
+            while (!batch.IsFull)
             {
-                batch.Gather(_queue.Reader);
+                await _queue.WaitForNewsAsync(end.Token);
+                batch.Gather();
             }
         }
         catch (OperationCanceledException)
@@ -118,64 +115,27 @@ internal sealed partial class DynamicBatcher : IHostedService
         }
     }
 
-    /// <summary>A face on its way through the queue; it owns the rented array until it is released.</summary>
-    private sealed class Item(float[] face, long queued, CancellationToken aborted)
-        : TaskCompletionSource<ScoredFace>(TaskCreationOptions.RunContinuationsAsynchronously)
+    /// <summary>One run: some pictures of one kind and the runner that judges them.</summary>
+    private sealed class Batch(DynamicBatcher batcher, RunBatch runner) : IThreadPoolWorkItem
     {
-        public float[] Face { get; } = face;
-
-        public long Queued { get; } = queued;
-
-        /// <summary>True, and the item finished, when nobody waits for it any more.</summary>
-        public bool IsAbandoned()
-        {
-            if (!aborted.IsCancellationRequested)
-            {
-                return false;
-            }
-
-            TrySetCanceled(aborted);
-            Release();
-            return true;
-        }
-
-        public void Release() => ArrayPool<float>.Shared.Return(Face);
-    }
-
-    /// <summary>One run: some faces and the runner that judges them.</summary>
-    private sealed class Batch(DynamicBatcher batcher, RunBatch runner, int capacity) : IThreadPoolWorkItem
-    {
-        private readonly List<Item> _items = new(capacity);
+        private readonly List<WorkItem> _items = [];
 
         public RunBatch Runner { get; } = runner;
 
         public bool IsEmpty => _items.Count == 0;
 
-        public bool IsFull => _items.Count == capacity;
+        public bool IsFull => _items.Count == _items[0].Kind.MaxBatch(batcher._maxBatch);
 
         public long OldestQueued => _items[0].Queued;
 
-        public void Gather(ChannelReader<Item> queue)
-        {
-            while (!IsFull && queue.TryRead(out var item))
-            {
-                if (item.IsAbandoned())
-                {
-                    batcher._metrics.FaceSkipped();
-                }
-                else
-                {
-                    _items.Add(item);
-                }
-            }
-        }
+        public void Gather() => batcher._queue.Take(_items, batcher._maxBatch, item => batcher._metrics.Skipped(item.Kind.Network));
 
         public void Execute()
         {
             var failure = Run(_items);
             if (failure is not null && _items.Count > 1)
             {
-                LogRetry(batcher._logger, failure, _items.Count);
+                LogRetry(batcher._logger, failure, _items[0].Kind.Network, _items.Count);
                 _items.ForEach(item => Fail(item, Run([item])));
             }
             else if (failure is not null)
@@ -187,24 +147,25 @@ internal sealed partial class DynamicBatcher : IHostedService
             batcher._runners.Return(Runner);
         }
 
-        private static void Fail(Item item, Exception? failure)
+        private static void Fail(WorkItem item, Exception? failure)
         {
             if (failure is not null)
             {
-                item.TrySetException(new InferenceFailedException("The network failed on this face.", failure));
+                item.TrySetException(new InferenceFailedException("The network failed on this picture.", failure));
             }
         }
 
-        /// <summary>Judges these faces and completes their items.</summary>
+        /// <summary>Judges these pictures and completes their items.</summary>
         /// <returns>Why none was completed, or null.</returns>
-        private Exception? Run(List<Item> items)
+        private Exception? Run(List<WorkItem> items)
         {
-            var faces = items.ConvertAll(item => item.Face).ToArray();
-            var probabilities = new float[faces.Length];
+            var kind = items[0].Kind;
+            var images = items.ConvertAll(item => item.Image).ToArray();
+            var answers = new float[images.Length][];
             var started = batcher._time.GetTimestamp();
             try
             {
-                Runner(faces, probabilities);
+                Runner(kind, images, answers);
             }
 #pragma warning disable CA1031 // Whatever a run throws belongs to its callers; the loop and the runner must outlive it.
             catch (Exception e)
@@ -214,24 +175,25 @@ internal sealed partial class DynamicBatcher : IHostedService
             }
 
             var ran = batcher._time.GetElapsedTime(started);
-            if (Array.Exists(probabilities, p => !(p is >= 0 and <= 1)))
+            if (Array.Exists(answers, answer => !kind.IsSound(answer)))
             {
+                Array.ForEach(answers, answer => ArrayPool<float>.Shared.Return(answer));
                 return new InvalidOperationException("The network's answer is not a probability.");
             }
 
-            batcher._metrics.BatchRun(faces.Length, ran);
-            batcher._secondsPerFace.Add(ran.TotalSeconds / faces.Length / batcher._runners.Size);
+            batcher._metrics.BatchRun(kind.Network, images.Length, ran);
+            batcher._secondsPerPixel[kind.Network].Add(ran.TotalSeconds / images.Length / kind.Pixels);
             for (var i = 0; i < items.Count; i++)
             {
                 var waited = batcher._time.GetElapsedTime(items[i].Queued, started);
-                batcher._metrics.FaceWaited(waited);
-                items[i].TrySetResult(new ScoredFace(probabilities[i], waited, ran));
+                batcher._metrics.Waited(kind.Network, waited);
+                items[i].TrySetResult(new Answer(answers[i], waited, ran));
             }
 
             return null;
         }
     }
 
-    [LoggerMessage(EventId = 2001, Level = LogLevel.Error, Message = "A run of {Count} faces failed; they are tried one by one")]
-    private static partial void LogRetry(ILogger logger, Exception exception, int count);
+    [LoggerMessage(EventId = 2001, Level = LogLevel.Error, Message = "A run of {Count} pictures of the network {Network} failed; they are tried one by one")]
+    private static partial void LogRetry(ILogger logger, Exception exception, Network network, int count);
 }

@@ -2,10 +2,11 @@ using System.Threading.Channels;
 
 namespace SmileApi.Batching;
 
-/// <summary>Judges a batch of faces; the seam between batching and ONNX Runtime.</summary>
-/// <param name="faces">Normalised faces, each of at least 10,000 values, shape <c>[100, 100]</c>.</param>
-/// <param name="probabilities">As many probabilities, written in the same order.</param>
-internal delegate void RunBatch(ReadOnlySpan<float[]> faces, Span<float> probabilities);
+/// <summary>Runs a batch; the seam between batching and ONNX Runtime.</summary>
+/// <param name="kind">The network and the size of the pictures.</param>
+/// <param name="images">Normalised pictures, each of at least <see cref="WorkKind.Pixels"/> values, shape <c>[Height, Width]</c>.</param>
+/// <param name="answers">As many answers, in the same order, rented from the shared pool of arrays; they become the caller's.</param>
+internal delegate void RunBatch(WorkKind kind, ReadOnlySpan<float[]> images, Span<float[]> answers);
 
 /// <summary>
 /// The idle runners, at most as many as were given. Whoever rents one has it alone until it is returned; who finds none waits.

@@ -1,5 +1,6 @@
 using System.Buffers;
 using SmileApi.Batching;
+using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Operations;
@@ -7,8 +8,12 @@ using SmileApi.Operations;
 namespace SmileApi.Classify;
 
 /// <summary>From the bytes of a picture to a verdict on each of its faces.</summary>
-internal sealed class Classifier(DecodeGate decoder, DynamicBatcher batcher, SmileModel model, SmileMetrics metrics, TimeProvider time)
+internal sealed class Classifier(
+    DecodeGate decoder, FaceFinder finder, DynamicBatcher batcher, SmileModel model, SmileMetrics metrics, TimeProvider time)
 {
+    /// <summary>Faces of one picture that wait at a time: enough for full batches, and little memory, however many there are.</summary>
+    private const int FacesAtOnce = 32;
+
     /// <param name="bytes">The encoded picture. Not kept after the task has ended.</param>
     /// <param name="query">The caller's options.</param>
     /// <param name="received">When the request arrived, a timestamp of the time provider.</param>
@@ -17,7 +22,12 @@ internal sealed class Classifier(DecodeGate decoder, DynamicBatcher batcher, Smi
     public async Task<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
         ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
     {
-        var (photo, rejection, waited, decoded) = await decoder.DecodeAsync(bytes, FaceCrop.Side, aborted);
+        if (!decoder.TryInspect(bytes.Span, out var header, out var problem) || !finder.TryPlan(header, query, out var plan, out problem))
+        {
+            return (null, problem);
+        }
+
+        var (photo, rejection, waited, decoded) = await decoder.DecodeAsync(bytes, header, plan.Reduction, aborted);
         using (photo)
         {
             if (photo is null)
@@ -25,46 +35,54 @@ internal sealed class Classifier(DecodeGate decoder, DynamicBatcher batcher, Smi
                 return (null, rejection);
             }
 
-            // The picture is one face: its centred square is the crop. A detector would answer several.
-            FaceSquare[] crops = [FaceSquare.Centred(photo.Width, photo.Height)];
-            if (!TryQueue(photo, crops, aborted, out var queued))
+            using var place = batcher.TryEnter();
+            if (place is null)
             {
-                return (null, new Problem(ProblemKind.Overloaded, "Too many faces wait to be judged. Try again later.", batcher.DrainTime));
+                return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be judged. Try again later.", batcher.DrainTime));
             }
 
-            var scores = await Task.WhenAll(queued);
-            var threshold = query.Threshold ?? model.Metadata.Threshold;
-            var whole = new Box(0, 0, photo.OriginalWidth, photo.OriginalHeight);
-            var faces = Array.ConvertAll(scores, score => new FaceVerdict(score.Probability >= threshold, score.Probability, whole, Confidence: null));
-            Array.ForEach(faces, face => metrics.FaceJudged(face.Smile));
+            var (faces, detected) = await finder.FindAsync(photo, plan, query, place, aborted);
+            var scores = await ScoreAsync(photo, faces, place, aborted);
 
             var timings = new Timings(
                 DecodeMs: Milliseconds(decoded),
-                DetectMs: 0,
-                QueueMs: Milliseconds(waited + scores.Max(score => score.Waited)),
-                InferMs: Milliseconds(scores.Max(score => score.Ran)),
+                DetectMs: Milliseconds(detected),
+                QueueMs: Milliseconds(waited + scores.Select(score => score.Waited).DefaultIfEmpty().Max()),
+                InferMs: Milliseconds(scores.Select(score => score.Ran).DefaultIfEmpty().Max()),
                 TotalMs: Milliseconds(time.GetElapsedTime(received)));
-            return (Verdict.Of(faces, threshold, photo, model, timings, requestId), null);
+            var threshold = query.Threshold ?? model.Metadata.Threshold;
+            FaceVerdict[] judged = [.. faces.Zip(scores, (face, score) => FaceVerdict.Of(face, score.Probability, threshold))];
+            Array.ForEach(judged, face => metrics.FaceJudged(face.Smile));
+            return (Verdict.Of(judged, threshold, photo, model, timings, requestId), null);
         }
     }
 
-    private bool TryQueue(GreyImage photo, FaceSquare[] crops, CancellationToken aborted, out Task<ScoredFace>[] queued)
+    private async Task<IReadOnlyList<Score>> ScoreAsync(
+        GreyImage photo, IReadOnlyList<FoundFace> faces, WorkQueue.Place place, CancellationToken aborted)
     {
-        queued = new Task<ScoredFace>[crops.Length];
-        for (var i = 0; i < crops.Length; i++)
+        var scores = new List<Score>(faces.Count);
+        foreach (var chunk in faces.Chunk(FacesAtOnce))
         {
-            var face = ArrayPool<float>.Shared.Rent(FaceCrop.Length);
-            FaceCrop.Resample(photo, crops[i], model.Metadata.Input.Normalisation, face.AsSpan(0, FaceCrop.Length));
-            if (!batcher.TryEnqueue(face, aborted, out queued[i]))
+            var answers = await Task.WhenAll(Array.ConvertAll(chunk, face => batcher.RunAsync(place, WorkKind.Face, Crop(photo, face), aborted)));
+            foreach (var answer in answers)
             {
-                ArrayPool<float>.Shared.Return(face);
-                return false;
+                scores.Add(new Score(answer.Values[0], answer.Waited, answer.Ran));
+                ArrayPool<float>.Shared.Return(answer.Values);
             }
         }
 
-        return true;
+        return scores;
+    }
+
+    private float[] Crop(GreyImage photo, FoundFace face)
+    {
+        var rented = ArrayPool<float>.Shared.Rent(FaceCrop.Length);
+        FaceCrop.Resample(photo, face.Crop, model.Metadata.Input.Normalisation, rented.AsSpan(0, FaceCrop.Length), roll: face.Roll);
+        return rented;
     }
 
     // Microseconds are what the clock is good for; further digits would only look exact.
     private static double Milliseconds(TimeSpan duration) => Math.Round(duration.TotalMilliseconds, 3);
+
+    private readonly record struct Score(float Probability, TimeSpan Waited, TimeSpan Ran);
 }

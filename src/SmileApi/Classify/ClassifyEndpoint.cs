@@ -25,11 +25,11 @@ internal static class ClassifyEndpoint
             // Kestrel's own limit resets the connection before the client has read why; UploadReader counts instead.
             .WithMetadata(new DisableRequestSizeLimitAttribute())
             .WithTags("Classify")
-            .WithSummary("How likely is it that this face smiles?")
+            .WithSummary("How likely is it that the people in this picture smile?")
             .WithDescription(
                 "Takes one picture (JPEG, PNG or WebP) as the raw body, as multipart/form-data (a file called `image`) or as JSON "
-                + "`{\"image\": \"<base64>\"}`. The picture must show one face that fills it from the brow to below the lower lip "
-                + "(`faces=whole`); finding faces in larger photographs comes with a later version. A smile is an expression, not a feeling.")
+                + "`{\"image\": \"<base64>\"}`, finds its faces and judges each. They come largest first, and `smile` and `probability` are the "
+                + "largest one's; a picture without a face is answered with `faces: []` and null. A smile is an expression, not a feeling.")
             .Produces<Verdict>()
             .Produces<ProblemDocument>(400, "application/problem+json")
             .Produces<ProblemDocument>(413, "application/problem+json")

@@ -5,13 +5,16 @@ using System.Numerics;
 namespace SmileApi.Classify;
 
 /// <summary>The options of one request, from its query.</summary>
+/// <param name="Detect">Find the faces; false when the picture is one face.</param>
 /// <param name="Threshold">Probabilities from here on count as a smile, 0..1; null for the model's own.</param>
-/// <param name="Limit">Most faces of the answer, 1..1000.</param>
-internal sealed record ClassifyQuery(float? Threshold, int Limit)
+/// <param name="Confidence">Least confidence of a face, 0..1; null for the detector's own.</param>
+/// <param name="MinFace">Side of the smallest box to find, in pixels of the upright picture, 1..65535; null for what suits the picture.</param>
+/// <param name="Limit">Most faces of the answer, 1..1000; the largest stay.</param>
+internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float? Confidence = null, int? MinFace = null, int Limit = ClassifyQuery.DefaultLimit)
 {
-    private const int DefaultLimit = 100;
+    public const int DefaultLimit = 100;
 
-    private static readonly string[] s_known = ["faces", "threshold", "limit", "minFace"];
+    private static readonly string[] s_known = ["faces", "threshold", "confidence", "minFace", "limit"];
 
     public static bool TryRead(IQueryCollection query, [NotNullWhen(true)] out ClassifyQuery? options, [NotNullWhen(false)] out Problem? problem)
     {
@@ -24,28 +27,24 @@ internal sealed record ClassifyQuery(float? Threshold, int Limit)
             return false;
         }
 
-        if (!TryNumber(query, "threshold", 0f, 1f, out var threshold, out problem)
-            || !TryNumber(query, "limit", 1, 1000, out var limit, out problem)
-            || !TryNumber(query, "minFace", 1, 65535, out _, out problem)
-            || !TryFaces(query, out problem))
+        if (!TryFaces(query, out var detect, out problem)
+            || !TryNumber(query, "threshold", 0f, 1f, out var threshold, out problem)
+            || !TryNumber(query, "confidence", 0f, 1f, out var confidence, out problem)
+            || !TryNumber(query, "minFace", 1, 65535, out var minFace, out problem)
+            || !TryNumber(query, "limit", 1, 1000, out var limit, out problem))
         {
             return false;
         }
 
-        options = new ClassifyQuery(threshold, limit ?? DefaultLimit);
+        options = new ClassifyQuery(detect, threshold, confidence, minFace, limit ?? DefaultLimit);
         return true;
     }
 
-    private static bool TryFaces(IQueryCollection query, [NotNullWhen(false)] out Problem? problem)
+    private static bool TryFaces(IQueryCollection query, out bool detect, [NotNullWhen(false)] out Problem? problem)
     {
-        problem = query["faces"] switch
-        {
-            [] or ["whole"] => null,
-            ["detect"] => new Problem(
-                ProblemKind.DetectorUnavailable,
-                "faces=detect needs the face detector, which this version does not have yet. Send a picture of one face with faces=whole."),
-            var other => Invalid("faces", other.ToString(), "'whole' or 'detect'"),
-        };
+        var faces = query["faces"];
+        detect = faces is not ["whole"];
+        problem = faces is [] or ["whole"] or ["detect"] ? null : Invalid("faces", faces.ToString(), "'detect' or 'whole'");
         return problem is null;
     }
 
@@ -72,7 +71,7 @@ internal sealed record ClassifyQuery(float? Threshold, int Limit)
         return false;
     }
 
-    private static Problem Invalid(string name, string value, string expected) =>
+    public static Problem Invalid(string name, string value, string expected) =>
         new(ProblemKind.InvalidParameter, $"The query parameter '{name}' is '{Shortened(value)}'; it must be {expected}.");
 
     private static string Shortened(string value) => value.Length <= 40 ? value : value[..40] + "…";

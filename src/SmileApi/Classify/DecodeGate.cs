@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 using SmileApi.Batching;
 using SmileApi.Imaging;
@@ -32,16 +33,19 @@ internal sealed class DecodeGate : IDisposable
         _slots = new SemaphoreSlim(_parallelism);
     }
 
-    /// <param name="minimumSide">The shorter side of the result is at least this many pixels, unless the original's is shorter.</param>
+    /// <summary>Reads a picture's header; the limits of section <c>Images</c> are checked by it.</summary>
+    public bool TryInspect(ReadOnlySpan<byte> bytes, out ImageHeader header, [NotNullWhen(false)] out Problem? problem)
+    {
+        problem = _decoder.TryInspect(bytes, out header, out var rejection) ? null : ProblemOf(rejection);
+        return problem is null;
+    }
+
+    /// <param name="header">What <see cref="TryInspect"/> said of these bytes.</param>
+    /// <param name="reduction">How many pixels of a side become one: 1, 2, 4 or 8.</param>
     /// <returns>The picture, which the caller disposes, or the problem with it; and how long it waited and was decoded.</returns>
     public async ValueTask<(GreyImage? Photo, Problem? Problem, TimeSpan Waited, TimeSpan Decoded)> DecodeAsync(
-        ReadOnlyMemory<byte> bytes, int minimumSide, CancellationToken aborted)
+        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, CancellationToken aborted)
     {
-        if (!_decoder.TryInspect(bytes.Span, out var header, out var rejection))
-        {
-            return (null, ProblemOf(rejection), default, default);
-        }
-
         var queued = _time.GetTimestamp();
         if (Interlocked.Increment(ref _inside) > _queueLimit + _parallelism)
         {
@@ -60,7 +64,7 @@ internal sealed class DecodeGate : IDisposable
                 await _slots.WaitAsync(aborted);
                 try
                 {
-                    return Decode(bytes.Span, header, minimumSide, queued);
+                    return Decode(bytes.Span, header, reduction, queued);
                 }
                 finally
                 {
@@ -79,10 +83,10 @@ internal sealed class DecodeGate : IDisposable
     }
 
     private (GreyImage? Photo, Problem? Problem, TimeSpan Waited, TimeSpan Decoded) Decode(
-        ReadOnlySpan<byte> bytes, in ImageHeader header, int minimumSide, long queued)
+        ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, long queued)
     {
         var started = _time.GetTimestamp();
-        var decoded = _decoder.TryDecode(bytes, header, minimumSide, out var photo, out var rejection);
+        var decoded = _decoder.TryDecodeReduced(bytes, header, reduction, out var photo, out var rejection);
         var elapsed = _time.GetElapsedTime(started);
         _secondsPerPicture.Add(elapsed.TotalSeconds);
         if (decoded)

@@ -9,7 +9,6 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind EmptyUpload = new("empty-upload", 400, "The request holds no picture.");
     public static readonly ProblemKind MalformedRequest = new("malformed-request", 400, "The request cannot be understood.");
     public static readonly ProblemKind InvalidParameter = new("invalid-parameter", 400, "A query parameter is not valid.");
-    public static readonly ProblemKind DetectorUnavailable = new("detector-unavailable", 400, "This version cannot find faces in a picture yet.");
     public static readonly ProblemKind NotFound = new("not-found", 404, "There is nothing at this address.");
     public static readonly ProblemKind MethodNotAllowed = new("method-not-allowed", 405, "This address does not answer this HTTP method.");
     public static readonly ProblemKind RequestTimeout = new("request-timeout", 408, "The request was sent too slowly.");
@@ -27,7 +26,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     /// <summary>Every kind that has a name of its own.</summary>
     public static readonly IReadOnlyList<ProblemKind> All =
     [
-        EmptyUpload, MalformedRequest, InvalidParameter, DetectorUnavailable, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
+        EmptyUpload, MalformedRequest, InvalidParameter, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
         UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, UnsupportedVariant, InternalError, InferenceFailed,
         Overloaded, NotReady,
     ];

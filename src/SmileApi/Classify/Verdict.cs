@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Models;
@@ -32,9 +33,12 @@ internal sealed record Verdict(
 /// <summary>One face of the answer.</summary>
 /// <param name="Smile">Whether it smiles: the probability is at least the threshold.</param>
 /// <param name="Probability">Calibrated probability that it smiles, 0..1.</param>
-/// <param name="Box">Where the face is, in pixels of the upright picture.</param>
+/// <param name="Box">Where the face is: the part in the picture of a square that a person would draw round it. The whole picture with <c>faces=whole</c>.</param>
 /// <param name="Confidence">How sure the detector is that this is a face, 0..1; null when the caller said so (<c>faces=whole</c>).</param>
-internal sealed record FaceVerdict(bool Smile, float Probability, Box Box, float? Confidence);
+internal sealed record FaceVerdict(bool Smile, float Probability, Box Box, float? Confidence)
+{
+    public static FaceVerdict Of(FoundFace face, float probability, float threshold) => new(probability >= threshold, probability, face.Box, face.Confidence);
+}
 
 /// <summary>A rectangle in pixels of the upright picture; (0, 0) is its upper left corner.</summary>
 internal sealed record Box(int X, int Y, int Width, int Height);
@@ -47,9 +51,9 @@ internal sealed record ModelName(string Name, string Version, string Sha256);
 
 /// <summary>Where the time went, in milliseconds.</summary>
 /// <param name="DecodeMs">Decoding the picture.</param>
-/// <param name="DetectMs">Finding the faces.</param>
-/// <param name="QueueMs">Waiting: for a decoder and for a runner of the network.</param>
-/// <param name="InferMs">The run of the network that judged the face; it may have judged others' faces, too.</param>
+/// <param name="DetectMs">Finding the faces, waiting for runners included; 0 with <c>faces=whole</c>.</param>
+/// <param name="QueueMs">Waiting: for a decoder, and the longest of a face for a runner of the smile network.</param>
+/// <param name="InferMs">The longest run of the smile network that judged one of the faces; it may have judged others' faces, too.</param>
 /// <param name="TotalMs">From the start of the request, its upload included, to its answer.</param>
 internal sealed record Timings(double DecodeMs, double DetectMs, double QueueMs, double InferMs, double TotalMs);
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using SmileApi.Classify;
+using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Operations;
@@ -20,16 +21,42 @@ namespace SmileApi.Models;
 /// <param name="Scores">Scores by data split.</param>
 /// <param name="Training">How the weights came about.</param>
 /// <param name="Licence">What the weights may be used for.</param>
+/// <param name="Detector">What finds the faces.</param>
 internal sealed record ModelCard(
     string Name, string Version, string Sha256, string Provider, string JpegDecoder, float Threshold, double Temperature, double Bias,
-    ModelInput Input, ModelCost Cost, IReadOnlyDictionary<string, ModelScore> Scores, ModelTraining Training, string Licence)
+    ModelInput Input, ModelCost Cost, IReadOnlyDictionary<string, ModelScore> Scores, ModelTraining Training, string Licence,
+    DetectorCard Detector)
 {
-    public static ModelCard Of(SmileModel model, ImageDecoder decoder)
+    public static ModelCard Of(SmileModel model, FaceDetector faces, ImageDecoder decoder)
     {
         var metadata = model.Metadata;
         return new ModelCard(
             metadata.Name, metadata.Version, model.Sha256, model.Provider, decoder.JpegBackend, metadata.Threshold, metadata.Temperature, metadata.Bias,
-            metadata.Input, metadata.Cost, metadata.Scores, metadata.Training, metadata.Licence);
+            metadata.Input, metadata.Cost, metadata.Scores, metadata.Training, metadata.Licence,
+            new DetectorCard(StageCard.Of(faces.Find), StageCard.Of(faces.Check)));
+    }
+}
+
+/// <summary>The face detector's two networks.</summary>
+/// <param name="Find">Names candidates all over the picture.</param>
+/// <param name="Check">Looks at each candidate.</param>
+internal sealed record DetectorCard(StageCard Find, StageCard Check);
+
+/// <summary>One network of the face detector.</summary>
+/// <param name="Name">Name of the detector.</param>
+/// <param name="Version">Version of the network, semantic.</param>
+/// <param name="Sha256">SHA-256 of the ONNX file, lower-case hexadecimal.</param>
+/// <param name="Threshold">Of <c>find</c>: probabilities from here on make a candidate. Of <c>check</c>: confidences from here on count as a face, unless a request says otherwise.</param>
+/// <param name="Cost">Size and cost; multiply-adds of <c>find</c> for a picture of 320x320, of <c>check</c> for a candidate.</param>
+/// <param name="Training">How the weights came about.</param>
+/// <param name="Licence">What the weights may be used for.</param>
+internal sealed record StageCard(string Name, string Version, string Sha256, float Threshold, ModelCost Cost, ModelTraining Training, string Licence)
+{
+    public static StageCard Of(FaceModel model)
+    {
+        var metadata = model.Metadata;
+        return new StageCard(
+            metadata.Name, metadata.Version, model.Sha256, metadata.Threshold, metadata.Cost, metadata.Training, metadata.Licence);
     }
 }
 
@@ -42,10 +69,11 @@ internal static class ModelEndpoint
     }
 
     public static void MapModel(this IEndpointRouteBuilder app) =>
-        app.MapGet("/model", (SmileModel model, ImageDecoder decoder) => TypedResults.Json(ModelCard.Of(model, decoder), WireJson.Default.ModelCard))
+        app.MapGet("/model", (SmileModel model, FaceDetector faces, ImageDecoder decoder) =>
+                TypedResults.Json(ModelCard.Of(model, faces, decoder), WireJson.Default.ModelCard))
             .WithTags("Model")
-            .WithSummary("The served model's card")
-            .WithDescription("Name, version, input, calibration, cost, scores and training of the model that answers now.")
+            .WithSummary("The served models' card")
+            .WithDescription("Name, version, input, calibration, cost, scores and training of the model that answers now, and of the two networks that find the faces.")
             .Produces<ModelCard>();
 
     private static SmileModel Load(ModelOptions options)

@@ -17,7 +17,7 @@ internal static class ApiDescription
             {
                 Title = "SmileApi",
                 Version = "v1",
-                Description = "Says how likely it is that a face smiles. Pictures are never stored or logged. Errors are RFC 9457 problem documents.",
+                Description = "Finds the faces of a picture and says of each how likely it is that it smiles. Pictures are never stored or logged. Errors are RFC 9457 problem documents.",
             });
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
@@ -52,14 +52,18 @@ internal sealed class DescribeClassify : IOperationFilter
 
         operation.Parameters =
         [
-            Query("faces", "`whole`: the picture is one face. `detect` (find the faces) comes with a later version.",
-                new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["whole", "detect"], Default = "whole" }),
+            Query("faces", "`detect`: find the faces and judge each. `whole`: the picture is one face that fills it from the brow to below the lower lip.",
+                new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["detect", "whole"], Default = "detect" }),
             Query("threshold", "Probabilities from here on count as a smile. Default: the model's own, 0.5.",
                 new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
-            Query("limit", "Most faces of the answer.",
-                new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = 100 }),
-            Query("minFace", "Smallest face to find, in pixels; without effect on `faces=whole`.",
+            Query("confidence", "Least confidence of a face to be in the answer. Default: the detector's own. Without effect on `faces=whole`.",
+                new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
+            Query("minFace",
+                "Side of the smallest box to find, in pixels; smaller faces may be missing. The larger it is, the less a request costs. "
+                + "Default: 3 % of the picture's longer side, at least 20. Without effect on `faces=whole`.",
                 new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "65535" }),
+            Query("limit", "Most faces of the answer; the largest stay.",
+                new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = 100 }),
         ];
 
         var picture = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
@@ -106,10 +110,10 @@ internal sealed class DescribeClassify : IOperationFilter
     private const string VerdictExample = """
         {
           "smile": true, "probability": 0.9731, "threshold": 0.5,
-          "faces": [ { "smile": true, "probability": 0.9731, "box": { "x": 0, "y": 0, "width": 160, "height": 160 }, "confidence": null } ],
-          "image": { "width": 160, "height": 160, "format": "jpeg" },
+          "faces": [ { "smile": true, "probability": 0.9731, "box": { "x": 212, "y": 96, "width": 180, "height": 180 }, "confidence": 0.998 } ],
+          "image": { "width": 640, "height": 480, "format": "jpeg" },
           "model": { "name": "smile-cnn20", "version": "1.0.0", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
-          "timings": { "decodeMs": 0.4, "detectMs": 0, "queueMs": 0.1, "inferMs": 0.5, "totalMs": 1.3 },
+          "timings": { "decodeMs": 0.7, "detectMs": 7.9, "queueMs": 0.1, "inferMs": 0.5, "totalMs": 9.6 },
           "requestId": "0HNG2J7KQ5R1M:00000001"
         }
         """;

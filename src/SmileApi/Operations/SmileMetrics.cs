@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Imaging;
 
@@ -11,10 +12,13 @@ internal sealed class SmileMetrics
 
     private readonly Meter _meter;
     private readonly Histogram<double> _decode;
+    private readonly Histogram<double> _detect;
     private readonly Histogram<double> _queueWait;
     private readonly Histogram<double> _inference;
     private readonly Histogram<int> _batchSize;
     private readonly Counter<long> _faces;
+    private readonly Counter<long> _found;
+    private readonly Counter<long> _candidates;
     private readonly Counter<long> _skipped;
     private readonly Counter<long> _rejections;
 
@@ -27,35 +31,52 @@ internal sealed class SmileMetrics
         };
         var sizes = new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64] };
         _decode = _meter.CreateHistogram("smileapi.decode.duration", "s", "Decoding one picture, by format.", advice: fast);
-        _queueWait = _meter.CreateHistogram("smileapi.queue.wait", "s", "A face's wait for a runner.", advice: fast);
-        _inference = _meter.CreateHistogram("smileapi.inference.duration", "s", "One run of the network.", advice: fast);
-        _batchSize = _meter.CreateHistogram("smileapi.batch.size", "{face}", "Faces of one run.", advice: sizes);
+        _detect = _meter.CreateHistogram("smileapi.detect.duration", "s", "Finding the faces of one picture, waiting included.", advice: fast);
+        _found = _meter.CreateCounter<long>("smileapi.detect.faces", "{face}", "Faces found.");
+        _candidates = _meter.CreateCounter<long>("smileapi.detect.candidates", "{candidate}", "Candidates that the detector's second stage has looked at.");
+        _queueWait = _meter.CreateHistogram("smileapi.queue.wait", "s", "The wait of a tile, candidate or face for a runner, by network.", advice: fast);
+        _inference = _meter.CreateHistogram("smileapi.inference.duration", "s", "One run of a network, by network.", advice: fast);
+        _batchSize = _meter.CreateHistogram("smileapi.batch.size", "{picture}", "Tiles, candidates or faces of one run, by network.", advice: sizes);
         _faces = _meter.CreateCounter<long>("smileapi.faces", "{face}", "Faces judged, by verdict.");
-        _skipped = _meter.CreateCounter<long>("smileapi.faces.skipped", "{face}", "Faces dropped before their run because their caller had gone.");
+        _skipped = _meter.CreateCounter<long>("smileapi.work.skipped", "{picture}", "Tiles, candidates and faces dropped before their run because their caller had gone, by network.");
         _rejections = _meter.CreateCounter<long>("smileapi.rejections", "{request}", "Requests answered with a problem, by reason.");
     }
 
     /// <summary>Lets the scrape ask the batcher for its state.</summary>
     public void ObserveQueue(Func<int> length, Func<int> idleRunners)
     {
-        _meter.CreateObservableGauge("smileapi.queue.length", length, "{face}", "Faces that wait for a runner.");
+        _meter.CreateObservableGauge("smileapi.queue.length", length, "{picture}", "Tiles, candidates and faces that wait for a runner.");
         _meter.CreateObservableGauge("smileapi.runners.idle", idleRunners, "{runner}", "Runners that nobody uses.");
     }
 
     public void PictureDecoded(TimeSpan duration, ImageFormat format) =>
         _decode.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("format", format.Name()));
 
-    public void FaceWaited(TimeSpan duration) => _queueWait.Record(duration.TotalSeconds);
-
-    public void BatchRun(int faces, TimeSpan duration)
+    public void PictureSearched(TimeSpan duration, int faces, int candidates)
     {
-        _batchSize.Record(faces);
-        _inference.Record(duration.TotalSeconds);
+        _detect.Record(duration.TotalSeconds);
+        _found.Add(faces);
+        _candidates.Add(candidates);
     }
+
+    public void Waited(Network network, TimeSpan duration) => _queueWait.Record(duration.TotalSeconds, Tag(network));
+
+    public void BatchRun(Network network, int pictures, TimeSpan duration)
+    {
+        _batchSize.Record(pictures, Tag(network));
+        _inference.Record(duration.TotalSeconds, Tag(network));
+    }
+
+    public void Skipped(Network network) => _skipped.Add(1, Tag(network));
 
     public void FaceJudged(bool smile) => _faces.Add(1, new KeyValuePair<string, object?>("smile", smile ? "true" : "false"));
 
-    public void FaceSkipped() => _skipped.Add(1);
-
     public void Rejected(ProblemKind kind) => _rejections.Add(1, new KeyValuePair<string, object?>("reason", kind.Name));
+
+    private static KeyValuePair<string, object?> Tag(Network network) => new("network", network switch
+    {
+        Network.Find => "find",
+        Network.Check => "check",
+        _ => "smile",
+    });
 }

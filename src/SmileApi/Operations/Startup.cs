@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
+using SmileApi.Faces;
 using SmileApi.Inference;
 
 namespace SmileApi.Operations;
@@ -49,6 +50,7 @@ internal static class Startup
             {
                 app.Services.GetService<IStartupValidator>()?.Validate();
                 app.Services.GetRequiredService<SmileModel>();
+                app.Services.GetRequiredService<FaceDetector>();
                 await app.RunAsync();
                 return 0;
             }

@@ -18,7 +18,7 @@ public sealed class DynamicBatcherTests
         // Time stands still: whatever waited for it would never be answered.
         await using var rig = Rig.Start(runner => runner.Open());
 
-        Assert.Equal(0.25f, (await rig.Ask(0.25f)).Probability);
+        Assert.Equal(0.25f, await rig.Ask(0.25f));
 
         Assert.Equal([1], rig.BatchSizes);
     }
@@ -34,8 +34,8 @@ public sealed class DynamicBatcherTests
 
         rig.Open();
 
-        Assert.Equal(0.1f, (await first).Probability);
-        Assert.Equal(asked, (await Task.WhenAll(others)).Select(face => face.Probability));
+        Assert.Equal(0.1f, await first);
+        Assert.Equal(asked, await Task.WhenAll(others));
         Assert.Equal([1, 5], rig.BatchSizes);
     }
 
@@ -66,7 +66,8 @@ public sealed class DynamicBatcherTests
         await rig.RunBegan();
 
         rig.Open();
-        Assert.Equal([0.1f, 0.2f], (await Task.WhenAll(first, second)).Select(face => face.Probability));
+        Assert.Equal(0.1f, await first);
+        Assert.Equal(0.2f, await second);
     }
 
     [Fact]
@@ -75,7 +76,7 @@ public sealed class DynamicBatcherTests
         await using var rig = Rig.Start(maxBatch: 1, queueLimit: 2);
         var running = rig.Ask(0.1f);
         await rig.RunBegan();
-        var accepted = new List<Task<ScoredFace>> { running };
+        var accepted = new List<Task<float>> { running };
         var refused = 0;
         for (var i = 0; i < 10; i++)
         {
@@ -94,7 +95,7 @@ public sealed class DynamicBatcherTests
 
         rig.Open();
         await Task.WhenAll(accepted);
-        Assert.Equal(0.75f, (await rig.Ask(0.75f)).Probability);
+        Assert.Equal(0.75f, await rig.Ask(0.75f));
     }
 
     [Fact]
@@ -111,7 +112,7 @@ public sealed class DynamicBatcherTests
         rig.Open();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => abandoned);
-        Assert.Equal(0.3f, (await kept).Probability);
+        Assert.Equal(0.3f, await kept);
         await first;
         Assert.Equal([1, 1], rig.BatchSizes);
         Assert.DoesNotContain(0.9f, rig.Seen);
@@ -130,7 +131,7 @@ public sealed class DynamicBatcherTests
         await first;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => abandoned);
 
-        Assert.Equal(0.4f, (await rig.Ask(0.4f)).Probability);
+        Assert.Equal(0.4f, await rig.Ask(0.4f));
     }
 
     [Theory]
@@ -150,7 +151,7 @@ public sealed class DynamicBatcherTests
         await first;
 
         await Assert.ThrowsAsync<InferenceFailedException>(() => bad);
-        Assert.Equal(0.6f, (await good).Probability);
+        Assert.Equal(0.6f, await good);
     }
 
     [Fact]
@@ -167,14 +168,14 @@ public sealed class DynamicBatcherTests
         rig.Open();
         await first;
 
-        Assert.Equal(0.6f, (await good).Probability);
-        Assert.Equal(0.7f, (await alsoGood).Probability);
+        Assert.Equal(0.6f, await good);
+        Assert.Equal(0.7f, await alsoGood);
         var failure = await Assert.ThrowsAsync<InferenceFailedException>(() => bad);
         Assert.Contains("device lost", failure.InnerException!.Message, StringComparison.Ordinal);
         Assert.Equal([1, 3, 1, 1, 1], rig.BatchSizes);
 
         // And the runner is back in the pool.
-        Assert.Equal(0.8f, (await rig.Ask(0.8f)).Probability);
+        Assert.Equal(0.8f, await rig.Ask(0.8f));
     }
 
     [Fact]
@@ -190,7 +191,7 @@ public sealed class DynamicBatcherTests
         Assert.False(stopping.IsCompleted);
         rig.Open();
         await stopping;
-        Assert.Equal(Enumerable.Range(0, 7).Select(i => i / 10f), (await Task.WhenAll(accepted)).Select(face => face.Probability));
+        Assert.Equal(Enumerable.Range(0, 7).Select(i => i / 10f), await Task.WhenAll(accepted));
     }
 
     [Fact]
@@ -208,9 +209,9 @@ public sealed class DynamicBatcherTests
             await Task.Yield();
         }
 
-        Assert.Equal(0.1f, (await first).Probability);
-        Assert.Equal(0.2f, (await second).Probability);
-        Assert.True((await first).Waited >= TimeSpan.FromMilliseconds(1));
+        Assert.Equal(0.1f, await first);
+        Assert.Equal(0.2f, await second);
+        Assert.True(rig.Waited.Max() >= TimeSpan.FromMilliseconds(1));
     }
 
     [Fact]
@@ -221,7 +222,7 @@ public sealed class DynamicBatcherTests
         // Time stands still, so only being full can send the batch.
         var faces = await Task.WhenAll(rig.Ask(0.1f), rig.Ask(0.2f));
 
-        Assert.Equal([0.1f, 0.2f], faces.Select(face => face.Probability));
+        Assert.Equal([0.1f, 0.2f], faces);
         Assert.Equal([2], rig.BatchSizes);
     }
 
@@ -233,14 +234,103 @@ public sealed class DynamicBatcherTests
         var asked = Enumerable.Range(0, 20_000).Select(i => i / 20_000f).ToArray();
         var answers = new ConcurrentDictionary<float, float>();
         await Parallel.ForEachAsync(asked, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (value, _) =>
-            answers[value] = (await rig.Ask(value)).Probability);
+            answers[value] = await rig.Ask(value));
 
         Assert.Equal(asked.Length, answers.Count);
         Assert.All(answers, pair => Assert.Equal(pair.Key, pair.Value));
         Assert.Equal(asked.Length, rig.BatchSizes.Sum());
     }
 
-    /// <summary>A batcher over runners that answer each face with its first value, once their gate is open.</summary>
+    [Fact]
+    public async Task Only_work_of_one_kind_shares_a_run_and_the_oldest_goes_first()
+    {
+        await using var rig = Rig.Start();
+        (float Value, WorkKind Kind)[] asked =
+        [
+            (0.1f, WorkKind.Face), (0.2f, WorkKind.Tile(64, 64)), (0.3f, WorkKind.Face), (0.4f, WorkKind.Candidate),
+            (0.5f, WorkKind.Tile(64, 128)), (0.6f, WorkKind.Tile(64, 64)), (0.7f, WorkKind.Face),
+        ];
+        var answers = new List<Task<float>> { rig.Ask(asked[0].Value, asked[0].Kind) };
+        await rig.RunBegan();
+        foreach (var (value, kind) in asked.Skip(1))
+        {
+            rig.Time.Advance(TimeSpan.FromMilliseconds(1));
+            answers.Add(rig.Ask(value, kind));
+        }
+
+        rig.Open();
+
+        var received = await Task.WhenAll(answers);
+        Assert.Equal(asked.Select(one => one.Value), received);
+        Assert.Equal([0.1f, 0.2f, 0.6f, 0.3f, 0.7f, 0.4f, 0.5f], rig.Seen);
+        Assert.Equal([1, 2, 2, 1, 1], rig.BatchSizes);
+    }
+
+    [Theory]
+    [InlineData(640, 640, 1)]
+    [InlineData(512, 384, 2)]
+    [InlineData(64, 64, 8)]
+    public async Task Tiles_of_a_run_have_no_more_pixels_together_than_the_largest_one(int width, int height, int most)
+    {
+        await using var rig = Rig.Start(maxBatch: 8);
+        var first = rig.Ask(0);
+        await rig.RunBegan();
+        var tiles = Enumerable.Range(0, 8).Select(_ => rig.Ask(0.5f, WorkKind.Tile(width, height))).ToArray();
+
+        rig.Open();
+        await first;
+        await Task.WhenAll(tiles);
+
+        Assert.Equal([1, .. Enumerable.Repeat(most, 8 / most)], rig.BatchSizes);
+    }
+
+    [Fact]
+    public async Task A_photograph_that_has_been_let_in_is_never_turned_away_half_way()
+    {
+        await using var rig = Rig.Start(maxBatch: 1, queueLimit: 2);
+        var running = rig.Ask(0.1f);
+        await rig.RunBegan();
+        using var place = rig.Batcher.TryEnter()!;
+        var accepted = Enumerable.Range(0, 20).Select(_ => rig.Ask(place, 0.5f)).ToArray();
+
+        Assert.Null(rig.Batcher.TryEnter());
+
+        rig.Open();
+        await running;
+        await Task.WhenAll(accepted);
+    }
+
+    [Fact]
+    public async Task Who_has_been_let_in_takes_up_room_until_it_leaves_though_it_has_queued_nothing()
+    {
+        await using var rig = Rig.Start(queueLimit: 1);
+        using (var place = rig.Batcher.TryEnter())
+        {
+            Assert.NotNull(place);
+            Assert.Null(rig.Batcher.TryEnter());
+        }
+
+        using var next = rig.Batcher.TryEnter();
+        Assert.NotNull(next);
+    }
+
+    [Fact]
+    public async Task Stopping_waits_for_the_photographs_that_are_inside_and_takes_what_they_still_need()
+    {
+        var rig = Rig.Start(runner => runner.Open());
+        var place = rig.Batcher.TryEnter()!;
+        Assert.Equal(0.1f, await rig.Ask(place, 0.1f));
+
+        var stopping = rig.Batcher.StopAsync(CancellationToken.None);
+
+        Assert.Null(rig.Batcher.TryEnter());
+        Assert.Equal(0.2f, await rig.Ask(place, 0.2f));
+        Assert.False(stopping.IsCompleted);
+        place.Dispose();
+        await stopping;
+    }
+
+    /// <summary>A batcher over runners that answer each picture with its first value, once their gate is open.</summary>
     private sealed class Rig : IAsyncDisposable
     {
         private readonly ManualResetEventSlim _gate = new();
@@ -265,6 +355,8 @@ public sealed class DynamicBatcherTests
 
         public ConcurrentQueue<float> Seen { get; } = [];
 
+        public ConcurrentQueue<TimeSpan> Waited { get; } = [];
+
         public static Rig Start(
             Action<Rig>? prepare = null, int runners = 1, int maxBatch = 8, int queueLimit = 1000, TimeSpan linger = default)
         {
@@ -280,17 +372,41 @@ public sealed class DynamicBatcherTests
 
         public Task RunBegan() => _began.WaitAsync();
 
-        public Task<ScoredFace> Ask(float value)
+        public Task<float> Ask(float value) => Ask(value, WorkKind.Face);
+
+        public Task<float> Ask(float value, WorkKind kind)
         {
-            Assert.True(TryAsk(value, CancellationToken.None, out var score));
-            return score;
+            Assert.True(TryAsk(value, kind, CancellationToken.None, out var answer));
+            return answer;
         }
 
-        public bool TryAsk(float value, CancellationToken aborted, out Task<ScoredFace> score)
+        /// <summary>Of a photograph that is inside.</summary>
+        public async Task<float> Ask(WorkQueue.Place place, float value, WorkKind? kind = null, CancellationToken aborted = default)
         {
-            var face = ArrayPool<float>.Shared.Rent(10_000);
-            face[0] = value;
-            return Batcher.TryEnqueue(face, aborted, out score);
+            var pixels = (kind ?? WorkKind.Face).Pixels;
+            var image = ArrayPool<float>.Shared.Rent(pixels);
+            image[0] = value;
+            var answer = await Batcher.RunAsync(place, kind ?? WorkKind.Face, image, aborted);
+            Waited.Enqueue(answer.Waited);
+            return answer.Values[0];
+        }
+
+        public bool TryAsk(float value, CancellationToken aborted, out Task<float> answer) => TryAsk(value, WorkKind.Face, aborted, out answer);
+
+        /// <summary>A photograph of one face.</summary>
+        private bool TryAsk(float value, WorkKind kind, CancellationToken aborted, out Task<float> answer)
+        {
+            var place = Batcher.TryEnter();
+            answer = place is null ? Task.FromResult(float.NaN) : AskAndLeave(place);
+            return place is not null;
+
+            async Task<float> AskAndLeave(WorkQueue.Place place)
+            {
+                using (place)
+                {
+                    return await Ask(place, value, kind, aborted);
+                }
+            }
         }
 
         public async ValueTask DisposeAsync()
@@ -302,15 +418,18 @@ public sealed class DynamicBatcherTests
             _began.Dispose();
         }
 
-        private void Run(ReadOnlySpan<float[]> faces, Span<float> probabilities)
+        private void Run(WorkKind kind, ReadOnlySpan<float[]> images, Span<float[]> answers)
         {
-            BatchSizes.Enqueue(faces.Length);
+            BatchSizes.Enqueue(images.Length);
             _began.Release();
             _gate.Wait();
-            for (var i = 0; i < faces.Length; i++)
+            for (var i = 0; i < images.Length; i++)
             {
-                Seen.Enqueue(faces[i][0]);
-                probabilities[i] = faces[i][0] != _poison ? faces[i][0] : throw new InvalidOperationException("device lost");
+                var value = images[i][0];
+                Seen.Enqueue(value);
+                answers[i] = ArrayPool<float>.Shared.Rent(kind.Pixels);
+                answers[i].AsSpan().Clear();
+                answers[i][0] = value != _poison ? value : throw new InvalidOperationException("device lost");
             }
         }
     }

@@ -13,8 +13,8 @@ public sealed class ClassifyTests(SmileApp app)
     [Fact]
     public async Task The_mean_smiling_face_smiles_and_the_mean_other_face_does_not()
     {
-        var smile = await app.ClassifyAsync(s_smile);
-        var neutral = await app.ClassifyAsync(s_neutral);
+        var smile = await app.ClassifyAsync(s_smile, "?faces=whole");
+        var neutral = await app.ClassifyAsync(s_neutral, "?faces=whole");
 
         Assert.True(smile.GetProperty("smile").GetBoolean());
         Assert.False(neutral.GetProperty("smile").GetBoolean());
@@ -25,7 +25,7 @@ public sealed class ClassifyTests(SmileApp app)
     [Fact]
     public async Task The_answer_has_the_shape_of_the_contract()
     {
-        var answer = await app.ClassifyAsync(s_smile);
+        var answer = await app.ClassifyAsync(s_smile, "?faces=whole");
 
         Assert.Equal(
             ["smile", "probability", "threshold", "faces", "image", "model", "timings", "requestId"],
@@ -115,8 +115,8 @@ public sealed class ClassifyTests(SmileApp app)
     {
         var probability = await app.ProbabilityAsync(s_neutral);
 
-        var lenient = await app.ClassifyAsync(s_neutral, "?threshold=0");
-        var strict = await app.ClassifyAsync(s_smile, "?threshold=1");
+        var lenient = await app.ClassifyAsync(s_neutral, "?faces=whole&threshold=0");
+        var strict = await app.ClassifyAsync(s_smile, "?faces=whole&threshold=1");
 
         Assert.True(lenient.GetProperty("smile").GetBoolean());
         Assert.Equal(0, lenient.GetProperty("threshold").GetSingle());
@@ -131,11 +131,16 @@ public sealed class ClassifyTests(SmileApp app)
     [InlineData("?threshold=0,5", "threshold")]
     [InlineData("?threshold=", "threshold")]
     [InlineData("?threshold=0.1&threshold=0.2", "threshold")]
+    [InlineData("?confidence=1.5", "confidence")]
+    [InlineData("?confidence=NaN", "confidence")]
     [InlineData("?limit=0", "limit")]
     [InlineData("?limit=1001", "limit")]
     [InlineData("?limit=ten", "limit")]
     [InlineData("?minFace=0", "minFace")]
+    [InlineData("?minFace=65536", "minFace")]
+    [InlineData("?minFace=2.5", "minFace")]
     [InlineData("?faces=all", "faces")]
+    [InlineData("?faces=whole&faces=detect", "faces")]
     [InlineData("?treshold=0.5", "treshold")]
     public async Task A_wrong_parameter_is_named(string query, string name)
     {
@@ -144,23 +149,17 @@ public sealed class ClassifyTests(SmileApp app)
         Assert.Contains($"'{name}'", await ProblemAssert.IsAsync(response, 400, "invalid-parameter"), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Every_valid_parameter_is_accepted()
+    [Theory]
+    [InlineData("whole")]
+    [InlineData("detect")]
+    public async Task Every_valid_parameter_is_accepted(string faces)
     {
-        await app.ClassifyAsync(s_smile, "?faces=whole&threshold=0.25&limit=1000&minFace=20");
-    }
-
-    [Fact]
-    public async Task Asking_for_the_detector_says_that_there_is_none_yet()
-    {
-        using var response = await app.PostAsync(s_smile, "?faces=detect");
-
-        Assert.Contains("faces=whole", await ProblemAssert.IsAsync(response, 400, "detector-unavailable"), StringComparison.Ordinal);
+        await app.ClassifyAsync(s_smile, $"?faces={faces}&threshold=0.25&confidence=0.75&limit=1000&minFace=20");
     }
 
     private async Task<float> ProbabilityAsync(HttpContent content)
     {
-        using var response = await app.Http.PostAsync(new Uri("/classify", UriKind.Relative), content);
+        using var response = await app.Http.PostAsync(new Uri("/classify?faces=whole", UriKind.Relative), content);
         var text = await response.Content.ReadAsStringAsync();
         Assert.True(response.IsSuccessStatusCode, text);
         return JsonDocument.Parse(text).RootElement.GetProperty("probability").GetSingle();

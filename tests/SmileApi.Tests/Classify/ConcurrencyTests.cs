@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using SmileApi.Imaging;
 using SmileApi.Operations;
 using SmileApi.Tests.Pictures;
 
@@ -19,7 +20,7 @@ public sealed class ConcurrencyTests(SmileApp app)
         }
 
         Assert.Equal(Callers, oneByOne.Distinct().Count());
-        using var batches = new BatchSizes();
+        using var batches = new BatchSizes("smile");
 
         // Each caller sends every picture, one after the other, beginning with its own: at any moment all are different.
         var callers = Enumerable.Range(0, Callers).Select(async caller =>
@@ -36,6 +37,44 @@ public sealed class ConcurrencyTests(SmileApp app)
 
         TestContext.Current.TestOutputHelper!.WriteLine($"{Callers} callers with {Callers} pictures each, mean batch {batches.Mean:0.00} faces");
         Assert.True(batches.Mean > 1, $"The mean batch had {batches.Mean} faces.");
+    }
+
+    [Fact]
+    public async Task Photographs_of_many_callers_share_the_runs_of_every_network_and_each_gets_its_own_faces()
+    {
+        var photographs = Enumerable.Range(0, 16).Select(i =>
+        {
+            using var photograph = new Photograph(320, 240, seed: i).With(new FaceSquare(20 + 5 * i, 30, 70 + i), i % 2 == 0).With(new FaceSquare(210, 100 + i, 60), i % 2 == 1);
+            return photograph.Png();
+        }).ToArray();
+        var oneByOne = new List<string>();
+        foreach (var photograph in photographs)
+        {
+            oneByOne.Add(await FacesAsync(photograph));
+        }
+
+        Assert.Equal(photographs.Length, oneByOne.Distinct().Count());
+        BatchSizes[] batches = [new("find"), new("check"), new("smile")];
+        var callers = Enumerable.Range(0, 32).Select(async caller =>
+        {
+            for (var i = 0; i < photographs.Length; i++)
+            {
+                var photograph = (caller + i) % photographs.Length;
+                Assert.Equal(oneByOne[photograph], await FacesAsync(photographs[photograph]));
+            }
+        });
+        await Task.WhenAll(callers);
+
+        foreach (var sizes in batches)
+        {
+            TestContext.Current.TestOutputHelper!.WriteLine($"network {sizes.Network}: mean batch {sizes.Mean:0.00}");
+            Assert.True(sizes.Mean > 1, $"The mean batch of the network {sizes.Network} had {sizes.Mean} pictures.");
+            sizes.Dispose();
+        }
+
+        // Boxes and verdicts; a batch may add up in another order than a lone picture, which the last digits show.
+        async Task<string> FacesAsync(byte[] photograph) => string.Join("; ", (await app.ClassifyAsync(photograph)).GetProperty("faces").EnumerateArray()
+            .Select(face => $"{face.GetProperty("box")} {face.GetProperty("smile")} {face.GetProperty("probability").GetSingle():0.000}"));
     }
 
     [Fact]
@@ -65,7 +104,7 @@ public sealed class ConcurrencyTests(SmileApp app)
         var abandoned = pictures.Select(async picture =>
         {
             using var content = new ByteArrayContent(picture);
-            using var response = await app.Http.PostAsync(new Uri("/classify", UriKind.Relative), content, impatience.Token);
+            using var response = await app.Http.PostAsync(new Uri("/classify?faces=whole", UriKind.Relative), content, impatience.Token);
         }).ToArray();
         await Task.WhenAny(abandoned);
         await impatience.CancelAsync();
@@ -80,15 +119,16 @@ public sealed class ConcurrencyTests(SmileApp app)
         }
     }
 
-    /// <summary>Listens to the service's own measurement of batch sizes.</summary>
+    /// <summary>Listens to the service's own measurement of a network's batch sizes.</summary>
     private sealed class BatchSizes : IDisposable
     {
         private readonly MeterListener _listener = new();
         private long _runs;
         private long _faces;
 
-        public BatchSizes()
+        public BatchSizes(string network)
         {
+            Network = network;
             _listener.InstrumentPublished = (instrument, listener) =>
             {
                 if (instrument.Meter.Name == SmileMetrics.MeterName && instrument.Name == "smileapi.batch.size")
@@ -96,13 +136,18 @@ public sealed class ConcurrencyTests(SmileApp app)
                     listener.EnableMeasurementEvents(instrument);
                 }
             };
-            _listener.SetMeasurementEventCallback<int>((_, size, _, _) =>
+            _listener.SetMeasurementEventCallback<int>((_, size, tags, _) =>
             {
-                Interlocked.Increment(ref _runs);
-                Interlocked.Add(ref _faces, size);
+                if ((string?)tags[0].Value == network)
+                {
+                    Interlocked.Increment(ref _runs);
+                    Interlocked.Add(ref _faces, size);
+                }
             });
             _listener.Start();
         }
+
+        public string Network { get; }
 
         public double Mean => (double)_faces / _runs;
 

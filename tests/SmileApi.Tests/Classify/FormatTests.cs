@@ -29,7 +29,7 @@ public sealed class FormatTests(SmileApp app)
     {
         var expected = await app.ProbabilityAsync(Make.Png(Width, Height, Seed));
 
-        var answer = await app.ClassifyAsync(Picture(kind));
+        var answer = await app.ClassifyAsync(Picture(kind), "?faces=whole");
 
         Assert.Equal($$"""{"width":{{Width}},"height":{{Height}},"format":"{{format}}"}""", answer.GetProperty("image").GetRawText());
         Assert.Equal(expected, answer.GetProperty("probability").GetSingle(), 0.02f);
@@ -84,7 +84,7 @@ public sealed class FormatTests(SmileApp app)
         });
         var expected = await app.ProbabilityAsync(Make.Png(upright, Width, Height));
 
-        var answer = await app.ClassifyAsync(Make.WithExifOrientation(Make.Jpeg(stored, storedWidth, storedHeight), orientation));
+        var answer = await app.ClassifyAsync(Make.WithExifOrientation(Make.Jpeg(stored, storedWidth, storedHeight), orientation), "?faces=whole");
 
         Assert.Equal($$"""{"width":{{Width}},"height":{{Height}},"format":"jpeg"}""", answer.GetProperty("image").GetRawText());
         Assert.Equal(expected, answer.GetProperty("probability").GetSingle(), 0.02f);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +15,7 @@ public sealed class BrokenInferenceTests
     [Fact]
     public async Task A_network_that_throws_is_a_problem_of_each_request_and_turns_readiness_off()
     {
-        await using var broken = Over((_, _) => throw new InvalidOperationException("device lost"));
+        await using var broken = Over((_, _, _) => throw new InvalidOperationException("device lost"));
         using var http = broken.CreateClient();
 
         using var answer = await PostAsync(http);
@@ -26,17 +27,67 @@ public sealed class BrokenInferenceTests
         Assert.True(live.IsSuccessStatusCode);
     }
 
+    [Theory]
+    [InlineData(0)] // Network.Find
+    [InlineData(1)] // Network.Check
+    public async Task A_detector_that_throws_is_a_problem_of_those_who_want_faces_found_and_turns_readiness_off(int network)
+    {
+        await using var broken = Over((kind, _, answers) =>
+        {
+            if (kind.Network == (Network)network)
+            {
+                throw new InvalidOperationException("device lost");
+            }
+
+            Answer(kind, answers, 0.9f);
+        });
+        using var http = broken.CreateClient();
+
+        using var answer = await PostAsync(http, "detect");
+        using var whole = await PostAsync(http, "whole");
+        using var ready = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+
+        await ProblemAssert.IsAsync(answer, 500, "inference-failed");
+        Assert.True(whole.IsSuccessStatusCode);
+        await ProblemAssert.IsAsync(ready, 503, "not-ready");
+    }
+
+    [Theory]
+    [InlineData(float.NaN, 0)]
+    [InlineData(2, 0)]
+    [InlineData(0.9f, float.PositiveInfinity)]
+    public async Task A_detector_that_answers_nonsense_is_a_problem_as_well(float probability, float offset)
+    {
+        await using var broken = Over((kind, _, answers) =>
+        {
+            Answer(kind, answers, kind.Network == Network.Find ? probability : 0.9f);
+            if (kind.Network == Network.Find)
+            {
+                answers[0][kind.Pixels / 64] = offset;
+            }
+        });
+        using var http = broken.CreateClient();
+
+        using var answer = await PostAsync(http, "detect");
+
+        await ProblemAssert.IsAsync(answer, 500, "inference-failed");
+    }
+
     [Fact]
     public async Task A_full_queue_is_refused_at_once_with_the_time_to_come_back_and_what_was_accepted_is_answered()
     {
         using var gate = new ManualResetEventSlim(initialState: true); // Open for the probe at the start.
         using var began = new SemaphoreSlim(0);
         await using var slow = Over(
-            (faces, probabilities) =>
+            (kind, _, answers) =>
             {
-                began.Release();
-                gate.Wait();
-                probabilities[..faces.Length].Fill(0.25f);
+                if (kind.Network == Network.Smile)
+                {
+                    began.Release();
+                    gate.Wait();
+                }
+
+                Answer(kind, answers, 0.25f);
             },
             ("Batching:QueueLimit", "1"));
         using var http = slow.CreateClient();
@@ -75,9 +126,20 @@ public sealed class BrokenInferenceTests
             host.ConfigureTestServices(services => services.AddSingleton(new RunnerPool([run])));
         });
 
-    private static async Task<HttpResponseMessage> PostAsync(HttpClient http)
+    /// <summary>Answers all with this probability, and with boxes where they were.</summary>
+    private static void Answer(WorkKind kind, Span<float[]> answers, float probability)
+    {
+        foreach (ref var answer in answers)
+        {
+            answer = ArrayPool<float>.Shared.Rent(kind.Pixels);
+            answer.AsSpan().Clear();
+            answer.AsSpan(0, kind.Network == Network.Find ? kind.Pixels / 64 : 1).Fill(probability);
+        }
+    }
+
+    private static async Task<HttpResponseMessage> PostAsync(HttpClient http, string faces = "whole")
     {
         using var content = new ByteArrayContent(s_smile);
-        return await http.PostAsync(new Uri("/classify", UriKind.Relative), content);
+        return await http.PostAsync(new Uri($"/classify?faces={faces}", UriKind.Relative), content);
     }
 }

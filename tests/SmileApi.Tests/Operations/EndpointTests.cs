@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using SmileApi.Classify;
+using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Tests.Classify;
@@ -32,22 +33,38 @@ public sealed class EndpointTests(SmileApp app)
         Assert.InRange(card.GetProperty("cost").GetProperty("multiplyAdds").GetInt64(), 1_000_000, 30_000_000);
         Assert.True(card.GetProperty("scores").GetProperty("test").GetProperty("accuracy").GetDouble() >= 0.96);
         Assert.Contains("research", card.GetProperty("licence").GetString()!, StringComparison.OrdinalIgnoreCase);
+        var detector = card.GetProperty("detector");
+        foreach (var (name, stage) in new[] { ("find", app.Get<FaceDetector>().Find), ("check", app.Get<FaceDetector>().Check) })
+        {
+            Assert.Equal(stage.Sha256, detector.GetProperty(name).GetProperty("sha256").GetString());
+            Assert.Equal(stage.Metadata.Version, detector.GetProperty(name).GetProperty("version").GetString());
+            Assert.Equal(stage.Metadata.Threshold, detector.GetProperty(name).GetProperty("threshold").GetSingle());
+        }
+
         Assert.Equal(64, card.GetProperty("training").GetProperty("data").GetProperty("lfw160.tar").GetString()!.Length);
     }
 
     [Fact]
     public async Task The_metrics_count_what_was_done()
     {
-        await app.ClassifyAsync(Repository.Sample("mean-smile.png"));
+        await app.ClassifyAsync(Repository.Sample("mean-smile.png"), "?faces=whole");
+        await app.ClassifyAsync(Repository.Sample("mean-smile.png"), "?faces=detect");
         using var refused = await app.PostAsync([]);
         await ProblemAssert.IsAsync(refused, 400, "empty-upload");
 
         var metrics = await app.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
 
         Assert.True(Metric(metrics, "smileapi_decode_duration_seconds_count", "format=\"png\"") >= 1);
-        Assert.True(Metric(metrics, "smileapi_queue_wait_seconds_count") >= 1);
-        Assert.True(Metric(metrics, "smileapi_inference_duration_seconds_count") >= 1);
-        Assert.True(Metric(metrics, "smileapi_batch_size_sum") >= 1);
+        Assert.True(Metric(metrics, "smileapi_detect_duration_seconds_count") >= 1);
+        Assert.True(Metric(metrics, "smileapi_detect_faces_total") >= 0);
+        Assert.True(Metric(metrics, "smileapi_detect_candidates_total") >= 0);
+        foreach (var network in new[] { "find", "smile" })
+        {
+            Assert.True(Metric(metrics, "smileapi_queue_wait_seconds_count", $"network=\"{network}\"") >= 1);
+            Assert.True(Metric(metrics, "smileapi_inference_duration_seconds_count", $"network=\"{network}\"") >= 1);
+            Assert.True(Metric(metrics, "smileapi_batch_size_sum", $"network=\"{network}\"") >= 1);
+        }
+
         Assert.True(Metric(metrics, "smileapi_faces_total", "smile=\"true\"") >= 1);
         Assert.True(Metric(metrics, "smileapi_rejections_total", "reason=\"empty-upload\"") >= 1);
         Assert.True(Metric(metrics, "smileapi_queue_length") >= 0);

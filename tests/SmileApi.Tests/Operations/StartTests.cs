@@ -51,13 +51,31 @@ public sealed class StartTests
         Refused(exitCode, output, "was not made by the smile trainer");
     }
 
+    [Theory]
+    [InlineData("Faces__Path")]
+    [InlineData("Faces__CheckPath")]
+    public async Task A_detector_that_is_not_there_stops_the_start_with_a_line_that_says_so(string setting)
+    {
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync((setting, "/no/such/faces.onnx"));
+
+        Refused(exitCode, output, "There is no model at /no/such/faces.onnx.");
+    }
+
+    [Fact]
+    public async Task A_detectors_stages_in_the_wrong_places_stop_the_start_with_a_line_that_says_so()
+    {
+        var (exitCode, output) = await ServiceProcess.RunToEndAsync(("Faces__Path", "models/faces-check.onnx"), ("Faces__CheckPath", "models/faces.onnx"));
+
+        Refused(exitCode, output, "it is the stage 'check' of the detector, where the stage 'find' must be");
+    }
+
     [Fact]
     public async Task All_wrong_settings_are_listed_together()
     {
         var (exitCode, output) = await ServiceProcess.RunToEndAsync(
-            ("Batching__MaxBatch", "65"), ("Batching__LingerMilliseconds", "2"), ("Images__MaxSide", "0"), ("Decoding__QueueLimit", "0"));
+            ("Batching__MaxBatch", "65"), ("Batching__LingerMilliseconds", "2"), ("Images__MaxSide", "0"), ("Faces__MaxPixels", "299999"), ("Decoding__QueueLimit", "0"));
 
-        Refused(exitCode, output, "MaxBatch", "LingerMilliseconds", "MaxSide", "QueueLimit");
+        Refused(exitCode, output, "MaxBatch", "LingerMilliseconds", "MaxSide", "MaxPixels", "QueueLimit");
     }
 
     [Fact]
