@@ -9,6 +9,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     TrainFacesCommand.Make(),
     RecipeCommand.Make(),
     EvaluateCommand.Make(),
+    EvaluateFacesCommand.Make(),
     PredictCommand.Make(),
     ExportCommand.Make(),
     CleanCommand.Make(),

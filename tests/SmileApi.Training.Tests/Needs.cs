@@ -1,3 +1,5 @@
+using SmileApi.Imaging;
+
 // libtorch computes on one thread for all of the process, and the stress test collects everybody's garbage.
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
 
@@ -14,6 +16,14 @@ internal static class Needs
         var folder = Environment.GetEnvironmentVariable("SMILE_DATA") is { Length: > 0 } named ? named : Committed("..", "shared", "data");
         Assert.SkipUnless(File.Exists(Path.Combine(folder, Lfw160.ArchiveName)), $"no {Lfw160.ArchiveName}: set SMILE_DATA to the folder that holds it");
         return folder;
+    }
+
+    /// <returns>The Haar cascade, with photographs to look at.</returns>
+    public static HaarCascade OpenCv(IReadOnlyList<GreyImage> photos)
+    {
+        var here = HaarCascade.TryStart(photos, out var haar, out var reason);
+        Assert.SkipUnless(here, reason ?? "");
+        return haar!;
     }
 
     /// <returns>A file of this repository, looked for from the tests upwards.</returns>

@@ -10,7 +10,8 @@ namespace SmileApi.Training;
 /// <param name="Label"><c>smile</c> or <c>nonsmile</c> where two labellings agree; else <c>disputed</c> or <c>unmatched</c>.</param>
 /// <param name="Emotion">What one of the labellings, of seven emotions, says; <c>happiness</c> for instance.</param>
 /// <param name="Square">The labelled crop, as fractions of the picture's width.</param>
-internal sealed record LabelRow(string File, string Person, string Split, string Label, string Emotion, FaceSquare Square)
+/// <param name="HasSquare">Whether somebody has labelled that crop; else it is where such crops mostly are.</param>
+internal sealed record LabelRow(string File, string Person, string Split, string Label, string Emotion, FaceSquare Square, bool HasSquare)
 {
     public bool IsAgreed => Label is "smile" or "nonsmile";
 
@@ -22,7 +23,8 @@ internal sealed record LabelRow(string File, string Person, string Split, string
 /// <param name="Image">Kept for as long as the process lives.</param>
 /// <param name="Square">In pixels of <paramref name="Image"/>.</param>
 /// <param name="Target">0 not smiling, 1 smiling; between for soft labels.</param>
-internal sealed record Face(GreyImage Image, FaceSquare Square, float Target)
+/// <param name="Roll">Radians clockwise by which the square is turned about its centre.</param>
+internal sealed record Face(GreyImage Image, FaceSquare Square, float Target, float Roll = 0)
 {
     public bool IsSmile => Target >= 0.5f;
 
@@ -30,7 +32,7 @@ internal sealed record Face(GreyImage Image, FaceSquare Square, float Target)
     public float[] Crop(Normalisation normalisation)
     {
         var crop = new float[FaceCrop.Length];
-        FaceCrop.Resample(Image, Square, normalisation, crop);
+        FaceCrop.Resample(Image, Square, normalisation, crop, roll: Roll);
         return crop;
     }
 }
@@ -218,9 +220,9 @@ internal sealed class Lfw160 : IFaceData
         var rows = new Dictionary<string, LabelRow>();
         foreach (var row in CsvTable.Read(source, csv).Require(source, Columns).Rows)
         {
-            var known = Number(row["face_x"], out var x) & Number(row["face_y"], out var y) & Number(row["face_size"], out var size);
-            var square = known && size > 0 ? new FaceSquare(x, y, size) : MedianSquare;
-            rows[row["file"]] = new LabelRow(row["file"], row["person"], row["split"], row["label"], row["emotion"], square);
+            var known = Number(row["face_x"], out var x) & Number(row["face_y"], out var y) & Number(row["face_size"], out var size) && size > 0;
+            var square = known ? new FaceSquare(x, y, size) : MedianSquare;
+            rows[row["file"]] = new LabelRow(row["file"], row["person"], row["split"], row["label"], row["emotion"], square, known);
         }
 
         return rows;

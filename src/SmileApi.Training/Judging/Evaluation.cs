@@ -5,7 +5,17 @@ namespace SmileApi.Training;
 
 /// <summary>Scores of faces that may all be of one class: what compares the classes is null then.</summary>
 /// <inheritdoc cref="ModelScore"/>
-internal sealed record EvaluationScore(int Count, double Accuracy, double? BalancedAccuracy, double? RocAuc, double LogLoss);
+internal sealed record EvaluationScore(int Count, double Accuracy, double? BalancedAccuracy, double? RocAuc, double LogLoss)
+{
+    /// <inheritdoc cref="Metrics.Score"/>
+    public static EvaluationScore Of(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles, double threshold)
+    {
+        var score = Metrics.Score(probabilities, smiles, threshold);
+        return new EvaluationScore(score.Count, score.Accuracy, IfDefined(score.BalancedAccuracy), IfDefined(score.RocAuc), score.LogLoss);
+
+        static double? IfDefined(double score) => double.IsNaN(score) ? null : score;
+    }
+}
 
 /// <summary>Scores under one condition; the area under the curve only where both classes are there.</summary>
 internal sealed record Condition(string Name, int Count, double Accuracy, double? RocAuc);
@@ -61,10 +71,8 @@ internal sealed record Evaluation(
         var probabilities = Judge(model, faces);
         bool[] smiles = [.. faces.Select(face => face.IsSmile)];
         var confusion = Metrics.Confuse(probabilities, smiles, metadata.Threshold);
-        var score = Metrics.Score(probabilities, smiles, metadata.Threshold);
         return new Evaluation(
-            metadata.Name, metadata.Version, model.Sha256, split, metadata.Threshold,
-            new EvaluationScore(score.Count, score.Accuracy, IfDefined(score.BalancedAccuracy), IfDefined(score.RocAuc), score.LogLoss),
+            metadata.Name, metadata.Version, model.Sha256, split, metadata.Threshold, EvaluationScore.Of(probabilities, smiles, metadata.Threshold),
             Interval.Wilson(confusion.SmilesFound + confusion.NonSmilesFound, faces.Count), Metrics.CalibrationError(probabilities, smiles), confusion,
             Metrics.Reliability(probabilities, smiles), AtShares(probabilities, smiles, metadata.Threshold), GroupBySize(faces, probabilities, metadata.Threshold),
             [.. Corruption.All.Select(corruption => Under(corruption.Name, Judge(model, faces.Select((face, i) => corruption.Apply(face, i, normalisation))), smiles, metadata.Threshold))],
@@ -127,12 +135,10 @@ internal sealed record Evaluation(
 
     private static Condition Under(string name, double[] probabilities, bool[] smiles, double threshold)
     {
-        var score = Metrics.Score(probabilities, smiles, threshold);
-        return new Condition(name, score.Count, score.Accuracy, IfDefined(score.RocAuc));
+        var score = EvaluationScore.Of(probabilities, smiles, threshold);
+        return new Condition(name, score.Count, score.Accuracy, score.RocAuc);
     }
 
     private static UncertainJudged Uncertainly(string name, double[] probabilities, double threshold) =>
         new(name, probabilities.Length, probabilities.Average(probability => probability >= threshold ? 1.0 : 0), probabilities.Average());
-
-    private static double? IfDefined(double score) => double.IsNaN(score) ? null : score;
 }

@@ -263,7 +263,7 @@ internal static class ModelCard
             - **Press photographs**: adults, many of them public figures, mostly men, looking towards a camera, around the year 2000. Children, other ages, other parts of the world and other cameras were hardly seen; no figures by group exist, so nothing is promised for any.
             - **Crops.** It expects the tight square. A whole head, a profile or a face turned by more than {figures.History.Options.RollDegrees} degrees is outside what it learned.
             - **Another share of smiles.** Its probabilities are right where about half of the faces smile (above); where hardly any do, it takes too many for smiles, and a higher threshold serves better.
-            - **Things that are no faces** get a number, too, and it means nothing.
+            - **Things that are no faces** get a number, too, and it means nothing. In whole photographs the [face detector](FACES_CARD.md) decides what is one.
             - **Spoilt faces** cost it up to {-Points(test, worst):F1} points (above: {worst.Name}).
             """);
     }

@@ -159,6 +159,42 @@ internal static class Plots
         });
     }
 
+    /// <summary>Writes <c>faces-precision-recall.png</c>, the Haar cascade's points in it where they were measured.</summary>
+    public static void Detection(PhotoScores scores, string folder)
+    {
+        if (!TryAddFont("smile evaluate-faces"))
+        {
+            return;
+        }
+
+        var title = $"{scores.Faces} faces in {scores.Photos} photographs: average precision {Number(scores.AveragePrecision, "F3")}";
+        Save(Path.Combine(folder, "faces-precision-recall.png"), title, "recall: share of the labelled faces found", "precision: share of the boxes round a labelled face", Alignment.LowerLeft, plot =>
+        {
+            Line(plot, [.. scores.Curve.Select(Recall)], [.. scores.Curve.Select(DetectionCurve.Precision)], "the detector, at every confidence", markers: false);
+            Points(plot, [scores.AtThreshold], "the detector, at its default threshold");
+            if (scores.Haar.Count > 0)
+            {
+                Points(plot, [.. scores.Haar.Select(haar => new DetectionPoint(1, haar.Found, haar.False))], $"Haar cascade alt2, OpenCV {scores.OpenCv}, by minNeighbors");
+                foreach (var haar in scores.Haar)
+                {
+                    var point = new DetectionPoint(1, haar.Found, haar.False);
+                    var label = plot.Add.Text($"{haar.MinNeighbors}", Recall(point), DetectionCurve.Precision(point));
+                    (label.LabelFontName, label.OffsetX, label.OffsetY) = (Font, 8, 4);
+                }
+            }
+
+            plot.Axes.SetLimits(0.6, 1.005, 0.6, 1.01);
+        });
+
+        double Recall(DetectionPoint point) => (double)point.Found / scores.Faces;
+
+        void Points(Plot plot, IReadOnlyList<DetectionPoint> points, string name)
+        {
+            var scatter = plot.Add.ScatterPoints(points.Select(Recall).ToArray(), points.Select(DetectionCurve.Precision).ToArray());
+            (scatter.LegendText, scatter.MarkerSize) = (name, 9);
+        }
+    }
+
     private static void Save(string path, string title, string across, string up, Alignment legend, Action<Plot> draw)
     {
         using var plot = new Plot();

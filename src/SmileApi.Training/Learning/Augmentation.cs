@@ -110,7 +110,7 @@ internal sealed class Augmentation(TrainOptions options, Normalisation normalisa
     /// <param name="stretch">Of the width against the height, above 0.</param>
     /// <param name="tiltX">How much nearer the right edge of the face is than its middle, as a share of the distance.</param>
     /// <param name="tiltY">The same of the bottom.</param>
-    private static GreyImage Warp(Face face, FaceSquare wanted, double roll, double stretch, double tiltX, double tiltY)
+    public static GreyImage Warp(Face face, FaceSquare wanted, double roll, double stretch, double tiltX, double tiltY)
     {
         const int Reach = 4; // Further than the resampling filter reads beyond its square.
         var image = face.Image;

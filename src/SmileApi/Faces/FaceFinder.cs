@@ -24,17 +24,8 @@ internal readonly record struct FoundFace(FaceSquare Crop, float Roll, Box Box, 
 internal sealed class FaceFinder(
     FaceDetector detector, DynamicBatcher batcher, IOptions<FacesOptions> options, SmileMetrics metrics, TimeProvider time)
 {
-    /// <summary>The smallest default of <c>minFace</c>, in pixels.</summary>
-    private const int LeastMinFace = 20;
-
-    /// <summary>The default of <c>minFace</c> as a share of the picture's longer side.</summary>
-    private const float ShareMinFace = 0.03f;
-
     /// <summary>How many pixels decoding leaves at least of the side of the smallest face's box.</summary>
     private const int DecodedMinFace = 28;
-
-    /// <summary>From here on a face is straightened before it is judged: 10 degrees, in radians.</summary>
-    private const float StraightenFrom = 10 * MathF.PI / 180;
 
     /// <summary>Decides how to read and search a picture, before a pixel of it is decoded.</summary>
     /// <param name="problem">When the result is false: the caller wants faces so small that the search would cost too much.</param>
@@ -48,7 +39,7 @@ internal sealed class FaceFinder(
             return true;
         }
 
-        var minFace = query.MinFace ?? (int)Math.Max(LeastMinFace, ShareMinFace * Math.Max(width, height));
+        var minFace = query.MinFace ?? FaceRules.DefaultMinFace(width, height);
         plan = PlanFor(minFace);
         if (!IsAffordable(width, height, plan))
         {
@@ -97,8 +88,8 @@ internal sealed class FaceFinder(
 
     private static FoundFace Found(DetectedFace face, GreyImage photo)
     {
-        var roll = MathF.Abs(face.Roll) >= StraightenFrom ? face.Roll : 0;
-        return new FoundFace(face.Box.ToCrop(roll), roll, BoxOf(face.Box.Scaled(photo.Reduction), photo), face.Confidence);
+        var (crop, roll) = FaceRules.CropOf(face);
+        return new FoundFace(crop, roll, BoxOf(face.Box.Scaled(photo.Reduction), photo), face.Confidence);
     }
 
     /// <summary>The part of a square that lies in the picture, in whole pixels; its centre does, and so there is one.</summary>
