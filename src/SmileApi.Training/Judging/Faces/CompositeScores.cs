@@ -43,6 +43,9 @@ internal sealed record CompositeScores(int Tried, int Pictures, int Faces, int F
             LargeShare = 0,
             MinFaces = kind.Tried,
             MaxFaces = kind.Tried,
+            MaxDistractors = 0,
+            CutShare = 0,
+            Spoiling = 0.5,
         });
         var sum = new CompositeScores(kind.Tried, (tried + kind.Tried - 1) / kind.Tried, 0, 0, 0, 0);
         for (var i = 0; i < sum.Pictures; i++)
