@@ -31,7 +31,7 @@ internal static class Photo
         var before = Environment.CpuUsage.TotalTime;
         for (var i = 0; i < Times; i++)
         {
-            if (!decoder.TryInspect(jpeg, out var header, out var rejection) || !decoder.TryDecode(jpeg, header, reduction, out var image, out rejection))
+            if (!decoder.TryInspect(jpeg, out var header, out var rejection) || !decoder.TryDecodeReduced(jpeg, header, reduction, out var image, out rejection))
             {
                 throw new InvalidOperationException(rejection.Detail);
             }
