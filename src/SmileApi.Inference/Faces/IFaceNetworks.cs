@@ -25,8 +25,8 @@ public interface IFaceNetworks
 
     /// <summary>Runs the first stage on a tile.</summary>
     /// <param name="tile">Normalised levels, shape <c>[height, width]</c>, rented from <see cref="ArrayPool{T}.Shared"/>; taken over and returned by this method.</param>
-    /// <param name="width">In pixels, a multiple of 64, at most 640.</param>
-    /// <param name="height">In pixels, a multiple of 64, at most 640.</param>
+    /// <param name="width">In pixels, a multiple of 32, at most 640.</param>
+    /// <param name="height">In pixels, a multiple of 32, at most 640.</param>
     /// <param name="aborted">The answer is no longer wanted.</param>
     /// <returns>Shape <c>[4, height/8, width/8]</c>: planes of probability, dx, dy and log side; rented, and the caller returns it.</returns>
     Task<float[]> FindAsync(float[] tile, int width, int height, CancellationToken aborted);

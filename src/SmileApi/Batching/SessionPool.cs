@@ -30,7 +30,7 @@ internal sealed partial class SessionPool : IHostedService, IDisposable
         var started = TimeProvider.System.GetTimestamp();
 
         // The largest and the smallest tile stand for all; memory for the others is then there.
-        WorkKind[] kinds = [WorkKind.Face, WorkKind.Candidate, WorkKind.Tile(FaceSearch.MaxTileSide, FaceSearch.MaxTileSide), WorkKind.Tile(64, 64)];
+        WorkKind[] kinds = [WorkKind.Face, WorkKind.Candidate, WorkKind.Tile(FaceSearch.MaxTileSide, FaceSearch.MaxTileSide), WorkKind.Tile(32, 32)];
         foreach (var runner in _runners)
         {
             foreach (var kind in kinds)

@@ -97,7 +97,7 @@ public sealed class FaceSearchTests
 
         Assert.InRange(networks.Checked, 0, FaceSearch.MaxCandidates);
         Assert.All(networks.Tiles, tile => Assert.True(
-            tile.Width % 64 == 0 && tile.Height % 64 == 0 && tile.Width is > 0 and <= 640 && tile.Height is > 0 and <= 640, $"{tile}"));
+            tile.Width % 32 == 0 && tile.Height % 32 == 0 && tile.Width is > 0 and <= 640 && tile.Height is > 0 and <= 640, $"{tile}"));
     }
 
     [Fact]
@@ -105,8 +105,8 @@ public sealed class FaceSearchTests
     {
         using var image = Drawn(640, 480);
 
-        Assert.Equal([(512, 384), (256, 192), (128, 128), (64, 64), (64, 64)], Tiles(20));
-        Assert.Equal([(128, 128), (64, 64), (64, 64)], Tiles(80));
+        Assert.Equal([(512, 384), (256, 192), (128, 96), (64, 64), (32, 32)], Tiles(20));
+        Assert.Equal([(128, 96), (64, 64), (32, 32)], Tiles(80));
         Assert.Equal((640, 480), ImagePyramid.SizeAt(640, 480, 1));
         Assert.Equal(640 * 480, FaceSearch.LargestLevel(640, 480, 1, WhiteSquares.FindMetadata));
         Assert.Equal(512 * 384, FaceSearch.LargestLevel(640, 480, 20, WhiteSquares.FindMetadata));
@@ -128,8 +128,8 @@ public sealed class FaceSearchTests
 
         var levels = tile.Cut(image, WhiteSquares.FindMetadata);
 
-        Assert.Equal((128, 128), (tile.Width, tile.Height));
-        for (var i = 0; i < 128 * 128; i++)
+        Assert.Equal((128, 96), (tile.Width, tile.Height));
+        for (var i = 0; i < 128 * 96; i++)
         {
             Assert.Equal(i % 128 < 100 && i / 128 < 70 ? (180 - 120) / 60f : 0, levels[i]);
         }
