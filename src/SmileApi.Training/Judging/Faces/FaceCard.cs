@@ -177,11 +177,11 @@ internal static class FaceCard
         $"""
         ## In composed pictures and empty scenes
 
-        Composed as for learning, of people of `test` and scenes held out, boxes from 24 to 200 pixels, with the same distractors and spoiling. Faces that noise, darkness or the border leave too little of do not count.
+        Composed as for learning, of people of `test` and scenes held out, boxes from 24 to 200 pixels, and spoilt as much; once with faces alone, and once among the distractors that it learned to tell from them. Faces that noise, darkness or the border leave too little of do not count.
 
         | faces a picture | pictures | faces | found | of the boxes, false |
         |---|---|---|---|---|
-        {string.Join('\n', evaluation.Composites.Select(kind => Format($"| {kind.Tried} | {kind.Pictures} | {kind.Faces} | {kind.FoundShare:P2} | {kind.FalseShare:P2} |")))}
+        {string.Join('\n', evaluation.Composites.Select(kind => Format($"| {kind.Tried}{(kind.Distractors ? ", among distractors" : "")} | {kind.Pictures} | {kind.Faces} | {kind.FoundShare:P2} | {kind.FalseShare:P2} |")))}
 
         In the {evaluation.Scenes.Scenes} scenes held out, which show no face, it finds {evaluation.Scenes.False}: {evaluation.Scenes.FalsePerScene:F3} a picture.
         """);
