@@ -135,7 +135,7 @@ internal static class EvaluateFacesCommand
         var composed = Columns("composed pictures", "pictures", "faces", "found", "boxes that are false");
         foreach (var kind in evaluation.Composites)
         {
-            composed.AddRow($"of {kind.Tried} faces{(kind.Distractors ? ", among distractors" : "")}", $"{kind.Pictures}", $"{kind.Faces}", Percent(kind.FoundShare), Percent(kind.FalseShare));
+            composed.AddRow($"of {kind.Tried} faces{(kind.Hard ? ", as hard as for learning" : "")}", $"{kind.Pictures}", $"{kind.Faces}", Percent(kind.FoundShare), Percent(kind.FalseShare));
         }
 
         AnsiConsole.Write(composed);

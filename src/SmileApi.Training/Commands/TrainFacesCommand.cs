@@ -65,8 +65,8 @@ internal static class TrainFacesCommand
             return Stopped;
         }
 
-        FaceExport.Write(target, trained.Find, trained.Check, trained.Calibration, trained.Threshold, DetectorTrainer.Licence);
-        Console.WriteLine($"{target}, {FaceExport.CheckPathBeside(target)}: a face from a confidence of {trained.Threshold:F2} on");
+        FaceExport.Write(target, trained.Find, trained.Check, trained.Calibration, DetectorTrainer.Licence);
+        Console.WriteLine($"{target}, {FaceExport.CheckPathBeside(target)}: a face from a confidence of {FaceExport.Threshold} on");
         return 0;
 
         void Stop(PosixSignalContext signal)
@@ -77,7 +77,7 @@ internal static class TrainFacesCommand
     }
 
     /// <summary>Trains with a live bar on a terminal, and with one line a checkpoint everywhere.</summary>
-    private static (StageCheckpoint Find, StageCheckpoint Check, Calibration Calibration, float Threshold)? Train(
+    private static Detector? Train(
         FaceTrainOptions options, string folder, string run, CancellationToken stopping)
     {
         if (Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Interactive)
@@ -100,7 +100,7 @@ internal static class TrainFacesCommand
 
     private static void Preview(FaceTrainOptions options, string folder, string target)
     {
-        var composer = new Composer(FacePicture.Load(folder, "train"), Scenes.Load(folder, heldOut: false), new CompositionOptions());
+        var composer = new Composer(FacePicture.Load(folder, "train"), Scenes.Load(folder, "train"), new CompositionOptions());
         for (var i = 0; i < 48; i++)
         {
             var chance = new SplitMix(options.Seed, RandomPurpose.Composition, 0, i);

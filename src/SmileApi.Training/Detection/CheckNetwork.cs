@@ -21,6 +21,12 @@ internal static class CheckArchitecture
     /// <summary>Added to the deviation by which a candidate's grey levels are divided, so that flat ones do not become noise.</summary>
     public const float DeviationFloor = 8;
 
+    /// <summary>
+    /// By what the many features are multiplied before the linear layer: it moves by the learning rate times the square of their
+    /// length, and all other layers learn best at a rate at which it would run away.
+    /// </summary>
+    public const float FeatureScale = 1 / 16f;
+
     public static readonly Convolution Stem = new("stem", In: 1, Out: 24, Kernel: 5, Stride: 2, Side);         // [24, 20, 20]
     public static readonly IReadOnlyList<Block> Blocks =
     [
@@ -46,6 +52,8 @@ internal static class CheckArchitecture
 /// <summary>The second stage in libtorch.</summary>
 internal sealed class CheckNetwork(Weights weights) : TorchNetwork(weights)
 {
+    private readonly Tensor _featureScale = tensor(CheckArchitecture.FeatureScale).DetachFromDisposeScope();
+
     /// <param name="candidates">Each normalised by itself, float32 [N, 1, 40, 40].</param>
     /// <param name="training">Whether to normalise by the batch's own statistics and to drop features.</param>
     /// <param name="dropout">Share of the features dropped in training, 0..1.</param>
@@ -58,8 +66,14 @@ internal sealed class CheckNetwork(Weights weights) : TorchNetwork(weights)
             x = Residual(x, block, training);
         }
 
-        var features = x.flatten(1);                                                           // [N, 2000]
+        var features = x.flatten(1).mul(_featureScale);                                        // [N, 2000]
         features = training && dropout > 0 ? functional.dropout(features, dropout) : features;
         return functional.linear(features, this["linear.weight"], this["linear.bias"]);        // [N, 5]
+    }
+
+    public override void Dispose()
+    {
+        _featureScale.Dispose();
+        base.Dispose();
     }
 }

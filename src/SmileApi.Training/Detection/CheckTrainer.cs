@@ -99,8 +99,8 @@ internal sealed class CheckTrainer(
         var parts = answers.split([1, CheckArchitecture.Outputs - 1], dim: 1);
         var (face, box) = (parts[0].squeeze(1), parts[1]);
         // log(1 + e^x) - x t, by operations without numbers among their arguments: TorchSharp would make temporary Scalars of them.
-        var entropy = functional.logsigmoid(face.neg()).neg().sub(face.mul(tensor(batch.Faces))).mul(tensor(batch.Weights));
-        var off = box.sub(tensor(batch.Boxes, [batch.Count, CheckArchitecture.Outputs - 1])).abs().mul(tensor(batch.BoxWeights, [batch.Count, CheckArchitecture.Outputs - 1]));
+        var entropy = network.Difference(functional.logsigmoid(face.neg()).neg(), face.mul(tensor(batch.Faces))).mul(tensor(batch.Weights));
+        var off = network.Difference(box, tensor(batch.Boxes, [batch.Count, CheckArchitecture.Outputs - 1])).abs().mul(tensor(batch.BoxWeights, [batch.Count, CheckArchitecture.Outputs - 1]));
         return stack([entropy.sum(), off.sum()]).sum();
     }
 
@@ -143,7 +143,7 @@ internal sealed class CheckTrainer(
                 var sign = mirrored ? -1 : 1;
                 float[] box = [sign * candidate.Dx, candidate.Dy, candidate.LogScale, sign * candidate.Roll];
                 box.CopyTo(batch.Boxes, i * box.Length);
-                batch.BoxWeights.AsSpan(i * box.Length, box.Length).Fill(1f / faces);
+                batch.BoxWeights.AsSpan(i * box.Length, box.Length).Fill((float)options.BoxWeight / faces);
             }
         }
 

@@ -424,10 +424,8 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                 levels, Math.Exp(random.Uniform(-0.7, 0.7)), Math.Exp(random.Uniform(-0.9, 0.3)), random.Uniform(-60, 60), random.Uniform(-30, 30), random.Uniform(-30, 30), width);
         }
 
-        if (random.Uniform() < 0.3 * strength)
-        {
-            CropEffects.Blur(levels, random.Uniform(0.3, 1.4), width);
-        }
+        var blur = random.Uniform() < 0.3 * strength ? random.Uniform(0.3, 1.4) : 0;
+        CropEffects.Blur(levels, blur, width);
 
         canvas.Clamp();
         var signals = placed.ConvertAll(face => canvas.Deviation(face.Box.ToCrop()));
@@ -449,8 +447,8 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         var found = new List<ComposedFace>();
         foreach (var ((box, roll, visible), signal) in placed.Zip(signals))
         {
-            // Noise hides what is small first: it averages out over the pixels of a large face.
-            var hidden = signal < 7 || box.Side < smallestPrinted || noise * Math.Sqrt(20 / Math.Max(8, box.Side)) > 1.1 * signal;
+            // Blur and noise hide what is small first: over the pixels of a large face noise averages out.
+            var hidden = signal < 9 || box.Side < smallestPrinted || box.Side < 12 * blur || noise * Math.Sqrt(20 / Math.Max(8, box.Side)) > 0.8 * signal;
             found.Add(new ComposedFace(box, roll, !hidden && (visible >= 0.7 || box.Side > Math.Min(options.Width, options.Height) && visible >= 0.45)));
         }
 

@@ -3,6 +3,10 @@ using SmileApi.Inference;
 
 namespace SmileApi.Training;
 
+/// <summary>Both stages, trained.</summary>
+/// <param name="Calibration">Of the second one's confidence; a face counts from 0.5 on.</param>
+internal sealed record Detector(StageCheckpoint Find, StageCheckpoint Check, Calibration Calibration);
+
 /// <summary>Trains a detector's two stages one after the other, in a folder where each goes on where it was stopped.</summary>
 /// <param name="folder">The data folder.</param>
 /// <param name="run">The folder of checkpoints.</param>
@@ -13,6 +17,10 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
     /// <summary>What may be mistaken for a face while the second stage learns: nearly everything that could be.</summary>
     private const float MistakesFrom = 0.03f;
 
+    /// <summary>How many false faces a held-out picture may have at the default confidence.</summary>
+    private const double FalseFacesAPicture = 0.03;
+
+    private const float LeastConfidence = 0.01f;
     private const int HeldOutPictures = 300;
     private const int HeldOutPhotographs = 400;
 
@@ -22,14 +30,14 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
     private string CheckCheckpoint => Path.Combine(run, "check.bin");
 
     /// <summary>Runs to the end, or until asked to stop.</summary>
-    /// <returns>Both stages, the second one's calibration and the default threshold; null when it was stopped.</returns>
-    public (StageCheckpoint Find, StageCheckpoint Check, Calibration Calibration, float Threshold)? Run(CancellationToken stopping)
+    /// <returns>The detector; null when it was stopped.</returns>
+    public Detector? Run(CancellationToken stopping)
     {
         var data = Hashes(folder);
         var (earlierFind, earlierCheck) = (Earlier(FindCheckpoint(run), FindArchitecture.Layout, data), Earlier(CheckCheckpoint, CheckArchitecture.Layout, data));
-        var (faces, scenes) = (FacePicture.Load(folder, "train"), Scenes.Load(folder, heldOut: false));
-        var (otherFaces, otherScenes) = (FacePicture.Load(folder, "val"), Scenes.Load(folder, heldOut: true));
-        var find = new FindTrainer(options, new Composer(faces, scenes, new CompositionOptions()), HeldOut(otherFaces, otherScenes), data, Save, step => report("find", step)).Run(earlierFind, stopping);
+        var (faces, scenes) = (FacePicture.Load(folder, "train"), Scenes.Load(folder, "train"));
+        var (otherFaces, otherScenes) = (FacePicture.Load(folder, "val"), Scenes.Load(folder, "val"));
+        var find = new FindTrainer(options, new Composer(faces, scenes, new CompositionOptions()), HeldOut(otherFaces, otherScenes), data, SaveFind, step => report("find", step)).Run(earlierFind, stopping);
         if (find.Step < options.FindSteps)
         {
             return null;
@@ -38,7 +46,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         // A second stage that knows nothing stands in while candidates are collected; nobody asks it.
         var collecting = Path.Combine(run, "collecting.onnx");
         var nothing = Weights.Random(CheckArchitecture.Layout, options.Seed);
-        FaceExport.Write(collecting, find, find with { Average = nothing }, Calibration.None, 0.5f, Licence, MistakesFrom);
+        FaceExport.Write(collecting, find, find with { Average = nothing }, Calibration.None, Licence, MistakesFrom);
         var (findModel, checkModel) = FaceExport.Load(collecting);
         using (findModel)
         using (checkModel)
@@ -46,7 +54,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         using (var others = new DirectFaceNetworks(findModel, checkModel))
         {
             var candidates = Collect(new CandidateSource(otherFaces, otherScenes, others));
-            var check = new CheckTrainer(options, new CandidateSource(faces, scenes, networks), candidates, data, Save2, step => report("check", step)).Run(earlierCheck, stopping);
+            var check = new CheckTrainer(options, new CandidateSource(faces, scenes, networks), candidates, data, SaveCheck, step => report("check", step)).Run(earlierCheck, stopping);
             if (check.Step < options.CheckSteps)
             {
                 return null;
@@ -54,17 +62,17 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
 
             using var network = new CheckNetwork(check.Average);
             var calibration = Calibration.Fit(CheckTrainer.Logits(network, candidates), [.. candidates.Select(candidate => candidate.IsFace)]);
-            return (find, check, calibration, 0.5f);
+            return new Detector(find, check, Cautious(find, check, calibration, otherFaces, otherScenes));
         }
 
-        void Save(StageCheckpoint checkpoint)
+        void SaveFind(StageCheckpoint checkpoint)
         {
             checkpoint.Save(FindCheckpoint(run));
             var record = checkpoint.History[^1];
             tell($"find  {record.Step,6}  loss {record.Loss:F4}  held-out faces {record.Found:P2}  false cells a picture {record.False:F3}  {record.Seconds:F0} s");
         }
 
-        void Save2(StageCheckpoint checkpoint)
+        void SaveCheck(StageCheckpoint checkpoint)
         {
             checkpoint.Save(CheckCheckpoint);
             var record = checkpoint.History[^1];
@@ -78,6 +86,36 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
 
     private static Dictionary<string, string> Hashes(string folder) => new[] { Lfw160.ArchiveName, Scenes.ArchiveName, Faces36.ArchiveName }
         .Select(name => Path.Combine(folder, name)).Where(File.Exists).ToDictionary(path => Path.GetFileName(path), Archive.Hash);
+
+    /// <summary>
+    /// Lowers the confidence of everything until one half, where a face counts, is what hardly anything reaches that is none: the
+    /// second stage learned from faces and others half and half, where in photographs others are by far the most.
+    /// </summary>
+    private Calibration Cautious(StageCheckpoint find, StageCheckpoint check, Calibration calibration, IReadOnlyList<FacePicture> faces, IReadOnlyList<GreyImage> scenes)
+    {
+        var path = Path.Combine(run, "cautious.onnx");
+        FaceExport.Write(path, find, check, calibration, Licence);
+        using var detector = FaceDetector.Load(path);
+        var composer = new Composer(faces, scenes, new CompositionOptions { Width = 480, Height = 360, MinBox = 24, MaxBox = 200, LargeShare = 0, MaxFaces = 4, MaxDistractors = 0, Spoiling = 0.5 });
+        var (pictures, mistakes) = (0, new List<float>());
+        for (var i = 0; i < HeldOutPhotographs; i++, pictures++)
+        {
+            var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, -1 - HeldOutPhotographs - i);
+            using var composition = composer.Compose(ref chance);
+            mistakes.AddRange(detector.Faces(composition.Image, LeastConfidence).Where(face => composition.Faces.All(other => other.Box.IoU(face.Box) < 0.2f)).Select(face => face.Confidence));
+        }
+
+        foreach (var scene in scenes)
+        {
+            pictures++;
+            mistakes.AddRange(detector.Faces(scene, LeastConfidence).Select(face => face.Confidence));
+        }
+
+        var allowed = (int)(FalseFacesAPicture * pictures);
+        var threshold = mistakes.OrderDescending().Skip(allowed).FirstOrDefault(LeastConfidence);
+        tell($"a confidence of {threshold:F4} is passed by {allowed} of {mistakes.Count} mistakes in {pictures} held-out pictures, and becomes 0.5");
+        return calibration with { Bias = calibration.Bias - Math.Log(threshold / (1 - threshold)) };
+    }
 
     private StageCheckpoint? Earlier(string path, Layout layout, Dictionary<string, string> data)
     {

@@ -13,6 +13,9 @@ internal static class FaceExport
     /// </summary>
     private const float CandidateThreshold = 0.1f;
 
+    /// <summary>From this confidence on something is a face, unless a caller says otherwise.</summary>
+    public const float Threshold = 0.5f;
+
     /// <summary>Where the second stage's file lies: beside the first's.</summary>
     public static string CheckPathBeside(string find) =>
         Path.Combine(Path.GetDirectoryName(find) ?? "", $"{Path.GetFileNameWithoutExtension(find)}-check{Path.GetExtension(find)}");
@@ -20,10 +23,9 @@ internal static class FaceExport
     /// <summary>Writes both files.</summary>
     /// <param name="find">Path of the first stage's.</param>
     /// <param name="calibration">Of the second stage.</param>
-    /// <param name="threshold">Default confidence of a face, 0..1.</param>
     /// <param name="candidateThreshold">Other than the usual one, to collect mistakes with.</param>
     public static void Write(
-        string find, StageCheckpoint finder, StageCheckpoint checker, Calibration calibration, float threshold, string licence, float candidateThreshold = CandidateThreshold)
+        string find, StageCheckpoint finder, StageCheckpoint checker, Calibration calibration, string licence, float candidateThreshold = CandidateThreshold)
     {
         AtomicFile.Write(find, FaceOnnxWriter.WriteFind(finder.Average, Describe(finder, licence) with
         {
@@ -43,7 +45,6 @@ internal static class FaceExport
             Side = CheckArchitecture.Side,
             Margin = CheckArchitecture.Margin,
             DeviationFloor = CheckArchitecture.DeviationFloor,
-            Threshold = threshold,
             Cost = new ModelCost(CheckArchitecture.Layers, CheckArchitecture.Layout.Parameters, CheckArchitecture.MultiplyAdds),
         }, calibration));
     }
@@ -62,7 +63,7 @@ internal static class FaceExport
         Name = "smile-faces",
         Version = Version,
         Stage = "",
-        Threshold = 0.5f,
+        Threshold = Threshold,
         Cost = new ModelCost(0, 0, 0),
         Training = new ModelTraining(stage.Options.Seed, 1, stage.Pictures, stage.Finished, stage.Data),
         Licence = licence,

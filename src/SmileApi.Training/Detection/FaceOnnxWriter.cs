@@ -30,7 +30,8 @@ internal static class FaceOnnxWriter
         var x = graph.Input("image", 1, CheckArchitecture.Side, CheckArchitecture.Side);
         x = graph.Node("Relu", "stem", [graph.Convolve(x, CheckArchitecture.Stem)]);
         x = graph.Node("Flatten", "features", [CheckArchitecture.Blocks.Aggregate(x, graph.Residual)]);
-        var (weight, bias) = (weights["linear.weight"], weights["linear.bias"]);
+        float[] weight = [.. weights["linear.weight"].Select(w => w * CheckArchitecture.FeatureScale)];
+        var bias = weights["linear.bias"];
         float[] face = [.. weight.Take(features).Select(w => (float)(w / calibration.Temperature))];
         graph.Output(graph.Node("Sigmoid", "face", [graph.Linear(x, "face", "logit", face, [(float)(bias[0] / calibration.Temperature + calibration.Bias)])]), 1);
 

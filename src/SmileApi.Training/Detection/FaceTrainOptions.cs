@@ -12,8 +12,8 @@ internal sealed record FaceTrainOptions
     /// <summary>Composed pictures of 192x192 pixels a step of the first stage. Default 16.</summary>
     public int FindBatch { get; init; } = 16;
 
-    /// <summary>Largest learning rate of the first stage. Default 0.05.</summary>
-    public double FindRate { get; init; } = 0.05;
+    /// <summary>Largest learning rate of the first stage. Default 0.04.</summary>
+    public double FindRate { get; init; } = 0.04;
 
     /// <summary>Steps of the second stage. Default 8,000.</summary>
     public int CheckSteps { get; init; } = 8_000;
@@ -23,6 +23,12 @@ internal sealed record FaceTrainOptions
 
     /// <summary>Largest learning rate of the second stage. Default 0.05.</summary>
     public double CheckRate { get; init; } = 0.05;
+
+    /// <summary>
+    /// How much being off with a box counts against taking one thing for the other, above 0. The absolute error pulls as hard at
+    /// a small mistake as at a large one, and would otherwise drown the question whether it is a face at all. Default 0.1.
+    /// </summary>
+    public double BoxWeight { get; init; } = 0.1;
 
     /// <summary>Share of the features before the second stage's linear layer that each step leaves out, 0..1. Default 0.2.</summary>
     public double Dropout { get; init; } = 0.2;
@@ -39,9 +45,15 @@ internal sealed record FaceTrainOptions
     /// <summary>Share of itself that the running average of the weights keeps at each step, 0..1. Default 0.999.</summary>
     public double AverageDecay { get; init; } = 0.999;
 
+    /// <summary>
+    /// A longer gradient is shortened to this length: a batch that happens to hold hardly a face can throw a network off its way
+    /// for good. Default 5.
+    /// </summary>
+    public double MaxGradient { get; init; } = 5;
+
     /// <summary>Steps from one checkpoint to the next. Default 500.</summary>
     public int StepsPerCheckpoint { get; init; } = 500;
 
     /// <summary>How steps are taken.</summary>
-    public DescentOptions Descent() => new(Momentum, WeightDecay, AverageDecay);
+    public DescentOptions Descent() => new(Momentum, WeightDecay, AverageDecay, MaxGradient);
 }

@@ -100,7 +100,7 @@ internal sealed class FindTrainer(
         var (yes, no) = (face.sigmoid(), face.neg().sigmoid());
         var missed = functional.logsigmoid(face).mul(no).mul(no).mul(tensor(batch.Positive, cells));
         var mistaken = functional.logsigmoid(face.neg()).mul(yes).mul(yes).mul(tensor(batch.Negative, cells));
-        var off = box.sub(tensor(batch.Box, boxes)).abs().mul(tensor(batch.BoxWeight, cells));
+        var off = network.Difference(box, tensor(batch.Box, boxes)).abs().mul(tensor(batch.BoxWeight, cells));
         return stack([missed.sum().neg(), mistaken.sum().neg(), off.sum()]).sum();
     }
 
@@ -124,7 +124,7 @@ internal sealed class FindTrainer(
         var scale = 1 / Math.Max(1, batch.Positive.Sum());
         TensorPrimitives.Multiply(batch.Positive, scale, batch.Positive);
         TensorPrimitives.Multiply(batch.Negative, scale, batch.Negative);
-        TensorPrimitives.Multiply(batch.BoxWeight, scale, batch.BoxWeight);
+        TensorPrimitives.Multiply(batch.BoxWeight, (float)options.BoxWeight * scale, batch.BoxWeight);
         return batch;
 
         float[] Join(Func<FindTargets, float[]> part) => [.. targets.SelectMany(part)];

@@ -7,7 +7,8 @@ namespace SmileApi.Training;
 /// <param name="Momentum">Nesterov momentum, 0..1.</param>
 /// <param name="WeightDecay">How strongly weights (not biases, not normalisation) are pulled to zero.</param>
 /// <param name="AverageDecay">Share of itself that the running average of the weights keeps at each step, 0..1.</param>
-internal sealed record DescentOptions(double Momentum, double WeightDecay, double AverageDecay);
+/// <param name="MaxGradient">A longer gradient, over all numbers together, is shortened to this length; null leaves all as they are.</param>
+internal sealed record DescentOptions(double Momentum, double WeightDecay, double AverageDecay, double? MaxGradient = null);
 
 /// <summary>
 /// Stochastic gradient descent with Nesterov momentum and weight decay, and the running average of its weights. TorchSharp's
@@ -52,10 +53,15 @@ internal sealed class GradientDescent
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        using Scalar one = 1, momentum = _options.Momentum, decay = _options.WeightDecay, down = -rate;
+        using Scalar one = 1, momentum = _options.Momentum, decay = _options.WeightDecay, down = -rate, shortened = Shortening();
         foreach (var (name, weight) in _network.Trained)
         {
             var gradient = weight.grad!;
+            if (_options.MaxGradient is not null)
+            {
+                gradient.mul_(shortened);
+            }
+
             var change = name.EndsWith(".weight", StringComparison.Ordinal) ? gradient.add(weight, decay) : gradient;
             var velocity = _velocity[name].mul_(momentum).add_(change, one);
             weight.add_(change.add(velocity, momentum), down);
@@ -68,5 +74,17 @@ internal sealed class GradientDescent
         {
             average.mul_(old).add_(_network[name], share);
         }
+    }
+
+    /// <summary>By what all gradients are multiplied so that one bad batch does not throw the network off its way, 0..1.</summary>
+    private double Shortening()
+    {
+        if (_options.MaxGradient is not { } most)
+        {
+            return 1;
+        }
+
+        var squares = stack([.. _network.Trained.Select(pair => pair.Value.grad!.mul(pair.Value.grad!).sum())]).sum().item<float>();
+        return Math.Min(1, most / Math.Sqrt(squares));
     }
 }

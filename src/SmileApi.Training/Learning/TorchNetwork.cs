@@ -37,8 +37,13 @@ internal abstract class TorchNetwork : IDisposable
     public IEnumerable<KeyValuePair<string, Tensor>> Trained =>
         _tensors.Where(pair => !pair.Key.EndsWith(".mean", StringComparison.Ordinal) && !pair.Key.EndsWith(".variance", StringComparison.Ordinal));
 
-    // TorchSharp's own a + b makes a Scalar that the collector may free while native code reads it; this one lives as long as we do.
+    // TorchSharp's own a + b and a - b make a Scalar that the collector may free while native code reads it; these live as long as we do.
     protected Scalar One { get; } = 1;
+
+    private Scalar MinusOne { get; } = -1;
+
+    /// <summary>a - b, safely.</summary>
+    public Tensor Difference(Tensor a, Tensor b) => a.add(b, MinusOne);
 
     /// <summary>Copies all numbers out.</summary>
     public Weights Read() => Weights.From(_layout, (name, _) =>
@@ -47,7 +52,7 @@ internal abstract class TorchNetwork : IDisposable
         return _tensors[name].detach().contiguous().data<float>().ToArray();
     });
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         foreach (var tensor in _tensors.Values)
         {
@@ -55,6 +60,7 @@ internal abstract class TorchNetwork : IDisposable
         }
 
         One.Dispose();
+        MinusOne.Dispose();
     }
 
     /// <summary>A convolution and its normalisation: [N, In, H, W] -> [N, Out, H / stride, W / stride].</summary>

@@ -44,7 +44,7 @@ internal sealed record FaceEvaluation(
         var data = Lfw160.Open(folder);
         var photos = tests ? PhotoScores.Measure(detector, PhotosWithBoxes.Read(folder), haar) : null;
         var val = Portrait.Search(detector, data, "val");
-        var scenes = Training.Scenes.Load(Lfw160.Folder(folder), heldOut: true);
+        var scenes = Training.Scenes.Load(Lfw160.Folder(folder), tests ? "test" : "val");
         return new FaceEvaluation(
             detector.Check.Metadata.Name, FaceStage.Of(detector.Find), FaceStage.Of(detector.Check), smile.Metadata.Version, photos,
             tests ? PortraitScores.Of(Portrait.Search(detector, data, "test"), smile) : null, PortraitScores.Of(val, smile), CropFit.Of(val),
