@@ -39,6 +39,9 @@ internal sealed record CompositionOptions
     /// <summary>Share of faces that the picture's border may cut, 0..1.</summary>
     public double CutShare { get; init; } = 0.1;
 
+    /// <summary>Share of faces over a part of which something is laid, 0..1.</summary>
+    public double HiddenShare { get; init; } = 0.12;
+
     /// <summary>How much pictures are spoilt, 0 not at all to 1.</summary>
     public double Spoiling { get; init; } = 1;
 }
@@ -91,7 +94,13 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         var count = (int)random.Uniform(options.MinFaces, options.MaxFaces + 1);
         for (var i = 0; i < count; i++)
         {
-            AddFace(canvas, placed, ref random);
+            AddPerson(canvas, placed, ref random);
+        }
+
+        // Over all shoulders and hair, and small ones over the chins of large ones, so that each can be seen.
+        foreach (var (box, roll, _) in placed[taken..].OrderByDescending(face => face.Box.Side))
+        {
+            PasteFace(canvas, box, roll, ref random);
         }
 
         return Finish(canvas, placed[taken..], ref random);
@@ -236,39 +245,43 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         return null;
     }
 
-    private void AddFace(Canvas canvas, List<(FaceSquare Box, float Roll, float Visible)> placed, ref SplitMix random)
+    /// <summary>Finds a place for a face and paints what is round it.</summary>
+    private void AddPerson(Canvas canvas, List<(FaceSquare Box, float Roll, float Visible)> placed, ref SplitMix random)
     {
         if (FindRoom(DrawBox(ref random), random.Uniform() < options.CutShare, placed, ref random) is not { } box)
         {
             return;
         }
 
-        var picture = faces[(int)random.Uniform(0, faces.Count)];
-        var crop = box.ToCrop();
-        var sampler = picture.For(crop.Side);
         // Mostly as people hold their heads, seldom further.
         var roll = (float)Math.Clamp(random.Normal() * (random.Uniform() < 0.75 ? 6 : 18) * Math.PI / 180, -MaxRoll, MaxRoll);
-        var sign = random.Uniform() < 0.5 ? -1f : 1f;
-        var stretch = (float)Math.Exp(random.Uniform(-0.1, 0.1));
         if (random.Uniform() < 0.4)
         {
-            AddPerson(canvas, box, roll, ref random);
-        }
-
-        var mask = Mask.OfFace(ref random);
-        var tone = Tone.Of(ref random);
-        Paste(canvas, box, roll, mask, tone, (u, v) => sampler.At(sign * u * stretch, v / stretch), ref random);
-        if (random.Uniform() < 0.12)
-        {
-            Hide(canvas, crop, ref random);
+            PasteBody(canvas, box, roll, ref random);
         }
 
         var inside = Overlap(box, new FaceSquare(0, 0, 1), options.Width, options.Height) / (box.Side * box.Side);
         placed.Add((box, roll, (float)inside));
     }
 
+    private void PasteFace(Canvas canvas, FaceSquare box, float roll, ref SplitMix random)
+    {
+        var picture = faces[(int)random.Uniform(0, faces.Count)];
+        var crop = box.ToCrop();
+        var sampler = picture.For(crop.Side);
+        var sign = random.Uniform() < 0.5 ? -1f : 1f;
+        var stretch = (float)Math.Exp(random.Uniform(-0.1, 0.1));
+        var mask = Mask.OfFace(ref random);
+        var tone = Tone.Of(ref random);
+        Paste(canvas, box, roll, mask, tone, (u, v) => sampler.At(sign * u * stretch, v / stretch), ref random);
+        if (random.Uniform() < options.HiddenShare)
+        {
+            Hide(canvas, crop, ref random);
+        }
+    }
+
     /// <summary>Roughly what surrounds a face: shoulders below and hair behind, of some tone and grain.</summary>
-    private static void AddPerson(Canvas canvas, FaceSquare box, float roll, ref SplitMix random)
+    private static void PasteBody(Canvas canvas, FaceSquare box, float roll, ref SplitMix random)
     {
         if (random.Uniform() < 0.8)
         {
