@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 
 namespace SmileApi.Imaging;
 
@@ -6,9 +7,13 @@ namespace SmileApi.Imaging;
 /// A decoded picture: upright grey levels, 0 black to 255 white, possibly reduced. It owns rented memory; dispose it once,
 /// after the last use of <see cref="Pixels"/>.
 /// </summary>
-public sealed class GreyImage : IDisposable
+public sealed unsafe class GreyImage : IDisposable
 {
+    /// <summary>From here on memory comes from the system, which gets it back at once; a pool would keep a large array for each thread.</summary>
+    private const int LargeForAPool = 1 << 20;
+
     private byte[]? _rented;
+    private nint _native;
 
     /// <summary>Rents memory for a picture; its pixels are undefined until written.</summary>
     /// <param name="width">Width in pixels, at least 1.</param>
@@ -19,7 +24,16 @@ public sealed class GreyImage : IDisposable
     /// <param name="format">The format that it was read from.</param>
     public GreyImage(int width, int height, int reduction, int originalWidth, int originalHeight, ImageFormat format)
     {
-        _rented = ArrayPool<byte>.Shared.Rent(checked(width * height));
+        var length = checked(width * height);
+        if (length >= LargeForAPool)
+        {
+            _native = (nint)NativeMemory.Alloc((nuint)length);
+        }
+        else
+        {
+            _rented = ArrayPool<byte>.Shared.Rent(length);
+        }
+
         (Width, Height, Reduction) = (width, height, reduction);
         (OriginalWidth, OriginalHeight, Format) = (originalWidth, originalHeight, format);
     }
@@ -48,8 +62,8 @@ public sealed class GreyImage : IDisposable
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_rented is null, this);
-            return _rented.AsSpan(0, Width * Height);
+            ObjectDisposedException.ThrowIf(_rented is null && _native == 0, this);
+            return _rented is null ? new Span<byte>((void*)_native, Width * Height) : _rented.AsSpan(0, Width * Height);
         }
     }
 
@@ -60,6 +74,8 @@ public sealed class GreyImage : IDisposable
         {
             ArrayPool<byte>.Shared.Return(rented);
         }
+
+        NativeMemory.Free((void*)Interlocked.Exchange(ref _native, 0)); // Null is allowed.
     }
 
     /// <summary>Turns a stored picture upright; owns and disposes the given one.</summary>

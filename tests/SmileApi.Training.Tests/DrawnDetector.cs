@@ -41,7 +41,7 @@ internal static class DrawnDetector
 
         Add(archive, "photos-with-boxes/boxes.csv", Encoding.UTF8.GetBytes(boxes.ToString()));
         using var scenes = new TarWriter(File.Create(Path.Combine(folder, Scenes.ArchiveName)));
-        for (var i = 0; i < 12; i++) // The names of 9 and 11 make them val and test.
+        for (var i = 0; i < 40; i++) // So many that each split has some.
         {
             using var scene = Photo(400, 300, 0, 0, 0);
             using var bitmap = GreyPng.Bitmap(scene.Pixels, scene.Width, scene.Height);

@@ -37,7 +37,7 @@ internal static class EvaluateFacesCommand
         {
             Description = "Faces to compose in all pictures that have as many faces.",
             HelpName = "N",
-            DefaultValueFactory = _ => 600,
+            DefaultValueFactory = _ => 400,
         };
         var card = new Option<bool>("--card") { Description = "Write the card beside the first stage, and its figures and plot into training/ there." };
         var command = new Command("evaluate-faces", "Score a face detector on photographs, portraits and composed pictures, beside OpenCV's Haar cascade.")
@@ -135,7 +135,7 @@ internal static class EvaluateFacesCommand
         var composed = Columns("composed pictures", "pictures", "faces", "found", "boxes that are false");
         foreach (var kind in evaluation.Composites)
         {
-            composed.AddRow($"of {kind.Tried} faces", $"{kind.Pictures}", $"{kind.Faces}", Percent(kind.FoundShare), Percent(kind.FalseShare));
+            composed.AddRow($"of {kind.Tried} faces{(kind.Hard ? ", as hard as for learning" : "")}", $"{kind.Pictures}", $"{kind.Faces}", Percent(kind.FoundShare), Percent(kind.FalseShare));
         }
 
         AnsiConsole.Write(composed);

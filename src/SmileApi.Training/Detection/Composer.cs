@@ -94,13 +94,21 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         var count = (int)random.Uniform(options.MinFaces, options.MaxFaces + 1);
         for (var i = 0; i < count; i++)
         {
-            AddPerson(canvas, placed, ref random);
+            PlaceFace(placed, ref random);
         }
 
-        // Over all shoulders and hair, and small ones over the chins of large ones, so that each can be seen.
-        foreach (var (box, roll, _) in placed[taken..].OrderByDescending(face => face.Box.Side))
+        // All bodies before all faces: nobody's shoulders cover another's face.
+        foreach (var (box, roll, _) in placed[taken..])
         {
-            PasteFace(canvas, box, roll, ref random);
+            if (random.Uniform() < 0.4)
+            {
+                AddPerson(canvas, box, roll, ref random);
+            }
+        }
+
+        foreach (var (box, roll, _) in placed[taken..])
+        {
+            AddFace(canvas, box, roll, ref random);
         }
 
         return Finish(canvas, placed[taken..], ref random);
@@ -171,7 +179,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
             };
             var (x, y) = ((float)random.Uniform(0, canvas.Width), (float)random.Uniform(0, canvas.Height));
             var size = (float)Math.Exp(random.Uniform(Math.Log(5), Math.Log(80)));
-            switch ((int)random.Uniform(0, Letters is null ? 4 : 7))
+            switch ((int)random.Uniform(0, Letters is null ? 4 : 8))
             {
                 case 0:
                     drawing.DrawCircle(x, y, size / 2, paint);
@@ -185,16 +193,22 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                 case 3:
                     drawing.DrawLine(x, y, x + (float)random.Uniform(-2, 2) * size, y + (float)random.Uniform(-2, 2) * size, paint);
                     break;
+                case 4:
+                    // A page, a sign, a newspaper.
+                    using (var font = new SKFont(Letters, size / 4 + 4))
+                    {
+                        var (lines, length) = ((int)random.Uniform(3, 12), (int)random.Uniform(8, 40));
+                        for (var line = 0; line < lines; line++)
+                        {
+                            drawing.DrawText(Words(length, ref random), x - size, y + line * font.Size * 1.2f, SKTextAlign.Left, font, paint);
+                        }
+                    }
+
+                    break;
                 default:
                     using (var font = new SKFont(Letters, size))
                     {
-                        var letters = new char[(int)random.Uniform(1, 12)];
-                        for (var j = 0; j < letters.Length; j++)
-                        {
-                            letters[j] = (char)random.Uniform('!', '~' + 1);
-                        }
-
-                        drawing.DrawText(new string(letters), x - size, y, SKTextAlign.Left, font, paint);
+                        drawing.DrawText(Words((int)random.Uniform(1, 12), ref random), x - size, y, SKTextAlign.Left, font, paint);
                     }
 
                     break;
@@ -216,6 +230,17 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                 }
             }
         }
+    }
+
+    private static string Words(int length, ref SplitMix random)
+    {
+        var letters = new char[length];
+        for (var i = 0; i < length; i++)
+        {
+            letters[i] = i > 2 && random.Uniform() < 0.15 ? ' ' : (char)random.Uniform('!', '~' + 1);
+        }
+
+        return new string(letters);
     }
 
     private double DrawBox(ref SplitMix random)
@@ -245,35 +270,25 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         return null;
     }
 
-    /// <summary>Finds a place for a face and paints what is round it.</summary>
-    private void AddPerson(Canvas canvas, List<(FaceSquare Box, float Roll, float Visible)> placed, ref SplitMix random)
+    private void PlaceFace(List<(FaceSquare Box, float Roll, float Visible)> placed, ref SplitMix random)
     {
-        if (FindRoom(DrawBox(ref random), random.Uniform() < options.CutShare, placed, ref random) is not { } box)
+        if (FindRoom(DrawBox(ref random), random.Uniform() < options.CutShare, placed, ref random) is { } box)
         {
-            return;
+            // Mostly as people hold their heads, seldom further.
+            var roll = (float)Math.Clamp(random.Normal() * (random.Uniform() < 0.75 ? 6 : 18) * Math.PI / 180, -MaxRoll, MaxRoll);
+            var inside = Overlap(box, new FaceSquare(0, 0, 1), options.Width, options.Height) / (box.Side * box.Side);
+            placed.Add((box, roll, (float)inside));
         }
-
-        // Mostly as people hold their heads, seldom further.
-        var roll = (float)Math.Clamp(random.Normal() * (random.Uniform() < 0.75 ? 6 : 18) * Math.PI / 180, -MaxRoll, MaxRoll);
-        if (random.Uniform() < 0.4)
-        {
-            PasteBody(canvas, box, roll, ref random);
-        }
-
-        var inside = Overlap(box, new FaceSquare(0, 0, 1), options.Width, options.Height) / (box.Side * box.Side);
-        placed.Add((box, roll, (float)inside));
     }
 
-    private void PasteFace(Canvas canvas, FaceSquare box, float roll, ref SplitMix random)
+    private void AddFace(Canvas canvas, FaceSquare box, float roll, ref SplitMix random)
     {
         var picture = faces[(int)random.Uniform(0, faces.Count)];
         var crop = box.ToCrop();
         var sampler = picture.For(crop.Side);
         var sign = random.Uniform() < 0.5 ? -1f : 1f;
         var stretch = (float)Math.Exp(random.Uniform(-0.1, 0.1));
-        var mask = Mask.OfFace(ref random);
-        var tone = Tone.Of(ref random);
-        Paste(canvas, box, roll, mask, tone, (u, v) => sampler.At(sign * u * stretch, v / stretch), ref random);
+        Paste(canvas, box, roll, Mask.OfFace(ref random), Tone.Of(ref random), (u, v) => sampler.At(sign * u * stretch, v / stretch), ref random);
         if (random.Uniform() < options.HiddenShare)
         {
             Hide(canvas, crop, ref random);
@@ -281,7 +296,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
     }
 
     /// <summary>Roughly what surrounds a face: shoulders below and hair behind, of some tone and grain.</summary>
-    private static void PasteBody(Canvas canvas, FaceSquare box, float roll, ref SplitMix random)
+    private void AddPerson(Canvas canvas, FaceSquare box, float roll, ref SplitMix random)
     {
         if (random.Uniform() < 0.8)
         {
@@ -297,11 +312,37 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         }
     }
 
-    private static Texture Cloth(ref SplitMix random)
+    /// <summary>One tone and some grain, stripes, checks, or a piece of a scene, as leaves, bricks and fur are as good as printed cotton.</summary>
+    private Texture Cloth(ref SplitMix random)
     {
-        var noise = new SmoothNoise(ref random);
         var (grain, level, strength) = ((float)random.Uniform(1, 12), (float)random.Uniform(0, 255), (float)random.Uniform(0, 40));
-        return (u, v) => level + strength * noise.At((u + 3) * grain, (v + 3) * grain);
+        switch ((int)random.Uniform(0, 4))
+        {
+            case 0:
+                var (across, down) = ((float)random.Uniform(-25, 25), (float)random.Uniform(-25, 25));
+                return (u, v) => level + 2 * strength * MathF.Sign(MathF.Sin(u * across + v * down));
+            case 1:
+                var (columns, rows) = ((float)random.Uniform(4, 25), (float)random.Uniform(4, 25));
+                return (u, v) => level + strength * (MathF.Sign(MathF.Sin(u * columns)) + MathF.Sign(MathF.Sin(v * rows)));
+            case 2:
+                return SceneTexture(80, ref random);
+            default:
+                var noise = new SmoothNoise(ref random);
+                return (u, v) => level + strength * noise.At((u + 3) * grain, (v + 3) * grain);
+        }
+    }
+
+    /// <summary>A piece of a scene that covers two crops, at any scale from about its own to the whole of it.</summary>
+    /// <param name="cropSide">Side of the crop as it will be drawn, in pixels.</param>
+    private Texture SceneTexture(float cropSide, ref SplitMix random)
+    {
+        var scene = scenes[(int)random.Uniform(0, scenes.Count)];
+        var step = (float)Math.Exp(random.Uniform(Math.Log(0.7), Math.Log(Math.Max(0.8, Math.Min(scene.Width, scene.Height) / (2.2 * cropSide)))));
+        var patch = new float[64 * 64];
+        var side = step * 2 * cropSide;
+        var (x, y) = ((float)random.Uniform(0, Math.Max(1, scene.Width - side)), (float)random.Uniform(0, Math.Max(1, scene.Height - side)));
+        FaceCrop.Resample(scene, new FaceSquare(x, y, side), new Normalisation(0, 1), patch, 64);
+        return (u, v) => patch[Math.Clamp((int)((v + 1) * 32), 0, 63) * 64 + Math.Clamp((int)((u + 1) * 32), 0, 63)];
     }
 
     /// <summary>Something laid over a part of a face: a hand, a microphone, another's shoulder.</summary>
@@ -372,13 +413,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                 texture = (u, v) => level + strength * noise.At(Math.Abs(u) * grain, (v + 1) * grain);
                 break;
             default:
-                var scene = scenes[(int)random.Uniform(0, scenes.Count)];
-                var step = (float)Math.Exp(random.Uniform(Math.Log(0.7), Math.Log(Math.Max(0.8, Math.Min(scene.Width, scene.Height) / (2.2 * crop.Side)))));
-                var patch = new float[64 * 64];
-                var side = step * 2 * crop.Side;
-                var (x, y) = ((float)random.Uniform(0, Math.Max(1, scene.Width - side)), (float)random.Uniform(0, Math.Max(1, scene.Height - side)));
-                FaceCrop.Resample(scene, new FaceSquare(x, y, side), new Normalisation(0, 1), patch, 64);
-                texture = (u, v) => patch[Math.Clamp((int)((v + 1) * 32), 0, 63) * 64 + Math.Clamp((int)((u + 1) * 32), 0, 63)];
+                texture = SceneTexture(crop.Side, ref random);
                 break;
         }
 
@@ -448,7 +483,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
             CropEffects.Noise(levels, noise, ref random);
         }
 
-        var smallestPrinted = random.Uniform() < 0.035 * strength ? Print(canvas, ref random) : 0;
+        var smallestPrinted = random.Uniform() < 0.03 * strength ? Print(canvas, ref random) : 0;
 
         canvas.Clamp();
         var image = canvas.ToImage();

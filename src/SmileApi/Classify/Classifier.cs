@@ -27,12 +27,12 @@ internal sealed class Classifier(
             return (null, problem);
         }
 
-        var (photo, rejection, waited, decoded) = await decoder.DecodeAsync(bytes, header, plan.Reduction, aborted);
+        (var photo, problem) = await decoder.DecodeAsync(bytes, header, plan.Reduction, aborted);
         using (photo)
         {
             if (photo is null)
             {
-                return (null, rejection);
+                return (null, problem);
             }
 
             using var place = batcher.TryEnter();
@@ -41,19 +41,19 @@ internal sealed class Classifier(
                 return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be judged. Try again later.", batcher.DrainTime));
             }
 
-            var (faces, detected) = await finder.FindAsync(photo, plan, query, place, aborted);
-            var scores = await ScoreAsync(photo, faces, place, aborted);
+            var (faces, detected) = await finder.FindAsync(photo.Image, plan, query, place, aborted);
+            var scores = await ScoreAsync(photo.Image, faces, place, aborted);
 
             var timings = new Timings(
-                DecodeMs: Milliseconds(decoded),
+                DecodeMs: Milliseconds(photo.Decoded),
                 DetectMs: Milliseconds(detected),
-                QueueMs: Milliseconds(waited + scores.Select(score => score.Waited).DefaultIfEmpty().Max()),
+                QueueMs: Milliseconds(photo.Waited + scores.Select(score => score.Waited).DefaultIfEmpty().Max()),
                 InferMs: Milliseconds(scores.Select(score => score.Ran).DefaultIfEmpty().Max()),
                 TotalMs: Milliseconds(time.GetElapsedTime(received)));
             var threshold = query.Threshold ?? model.Metadata.Threshold;
             FaceVerdict[] judged = [.. faces.Zip(scores, (face, score) => FaceVerdict.Of(face, score.Probability, threshold))];
             Array.ForEach(judged, face => metrics.FaceJudged(face.Smile));
-            return (Verdict.Of(judged, threshold, photo, model, timings, requestId), null);
+            return (Verdict.Of(judged, threshold, photo.Image, model, timings, requestId), null);
         }
     }
 

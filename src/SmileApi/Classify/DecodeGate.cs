@@ -7,16 +7,47 @@ using SmileApi.Operations;
 namespace SmileApi.Classify;
 
 /// <summary>
-/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one, so that
-/// memory stays bounded too; a bounded number more may wait for their turn.
+/// A decoded picture. Dispose it once, when nothing needs its pixels any more: if it is one of the very large, the next such
+/// may then be decoded.
+/// </summary>
+/// <param name="image">It becomes this object's.</param>
+/// <param name="released">Called at the end.</param>
+internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, Action? released) : IDisposable
+{
+    public GreyImage Image => image;
+
+    /// <summary>From its arrival at the gate to the start of its decoding.</summary>
+    public TimeSpan Waited => waited;
+
+    /// <summary>How long its decoding took.</summary>
+    public TimeSpan Decoded => decoded;
+
+    public void Dispose()
+    {
+        image.Dispose();
+        released?.Invoke();
+    }
+}
+
+/// <summary>
+/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one; of those that
+/// are very large even when decoded only two are there until their faces are judged. So memory stays bounded too. A bounded
+/// number more may wait for their turn.
 /// </summary>
 internal sealed class DecodeGate : IDisposable
 {
     /// <summary>From how many held bytes on a picture counts as large.</summary>
     private const long Large = 32 << 20;
 
+    /// <summary>
+    /// From how many decoded pixels on a picture counts as very large: more than any picture has that is searched for faces of the
+    /// default size, so that only those wait here who ask for very small faces.
+    /// </summary>
+    private const long VeryLarge = 4_000_000;
+
     private readonly ImageDecoder _decoder;
     private readonly SemaphoreSlim _largeSlot = new(1);
+    private readonly SemaphoreSlim _veryLargeSlots = new(2);
     private readonly SemaphoreSlim _slots;
     private readonly int _queueLimit;
     private readonly int _parallelism;
@@ -42,8 +73,8 @@ internal sealed class DecodeGate : IDisposable
 
     /// <param name="header">What <see cref="TryInspect"/> said of these bytes.</param>
     /// <param name="reduction">How many pixels of a side become one: 1, 2, 4 or 8.</param>
-    /// <returns>The picture, which the caller disposes, or the problem with it; and how long it waited and was decoded.</returns>
-    public async ValueTask<(GreyImage? Photo, Problem? Problem, TimeSpan Waited, TimeSpan Decoded)> DecodeAsync(
+    /// <returns>The picture, which the caller disposes, or the problem with it.</returns>
+    public async ValueTask<(Photo? Photo, Problem? Problem)> DecodeAsync(
         ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, CancellationToken aborted)
     {
         var queued = _time.GetTimestamp();
@@ -51,29 +82,30 @@ internal sealed class DecodeGate : IDisposable
         {
             Interlocked.Decrement(ref _inside);
             var drain = TimeSpan.FromSeconds(_queueLimit * _secondsPerPicture.Value / _parallelism);
-            return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", drain), default, default);
+            return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", drain));
         }
 
         try
         {
-            // The large slot first: a large picture that waits for its like must not block the small ones.
-            var largeSlot = header.HeldBytes >= Large ? _largeSlot : null;
-            await (largeSlot?.WaitAsync(aborted) ?? Task.CompletedTask);
+            var pixels = (long)ImageDecoder.Reduced(header.Width, reduction) * ImageDecoder.Reduced(header.Height, reduction);
+            if (pixels < VeryLarge)
+            {
+                return await DecodeInTurnAsync(bytes, header, reduction, queued, released: null, aborted);
+            }
+
+            await _veryLargeSlots.WaitAsync(aborted);
+            Photo? photo = null;
             try
             {
-                await _slots.WaitAsync(aborted);
-                try
-                {
-                    return Decode(bytes.Span, header, reduction, queued);
-                }
-                finally
-                {
-                    _slots.Release();
-                }
+                (photo, var problem) = await DecodeInTurnAsync(bytes, header, reduction, queued, () => _veryLargeSlots.Release(), aborted);
+                return (photo, problem);
             }
             finally
             {
-                largeSlot?.Release();
+                if (photo is null)
+                {
+                    _veryLargeSlots.Release();
+                }
             }
         }
         finally
@@ -82,25 +114,50 @@ internal sealed class DecodeGate : IDisposable
         }
     }
 
-    private (GreyImage? Photo, Problem? Problem, TimeSpan Waited, TimeSpan Decoded) Decode(
-        ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, long queued)
+    private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeInTurnAsync(
+        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, Action? released, CancellationToken aborted)
+    {
+        // The large slot first: a large picture that waits for its like must not block the small ones.
+        var largeSlot = header.HeldBytes >= Large ? _largeSlot : null;
+        await (largeSlot?.WaitAsync(aborted) ?? Task.CompletedTask);
+        try
+        {
+            await _slots.WaitAsync(aborted);
+            try
+            {
+                return Decode(bytes.Span, header, reduction, queued, released);
+            }
+            finally
+            {
+                _slots.Release();
+            }
+        }
+        finally
+        {
+            largeSlot?.Release();
+        }
+    }
+
+    private (Photo? Photo, Problem? Problem) Decode(ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, long queued, Action? released)
     {
         var started = _time.GetTimestamp();
-        var decoded = _decoder.TryDecodeReduced(bytes, header, reduction, out var photo, out var rejection);
+        var isDecoded = _decoder.TryDecodeReduced(bytes, header, reduction, out var image, out var rejection);
         var elapsed = _time.GetElapsedTime(started);
         _secondsPerPicture.Add(elapsed.TotalSeconds);
-        if (decoded)
+        if (!isDecoded)
         {
-            _metrics.PictureDecoded(elapsed, header.Format);
+            return (null, ProblemOf(rejection!));
         }
 
-        return (photo, decoded ? null : ProblemOf(rejection!), _time.GetElapsedTime(queued, started), elapsed);
+        _metrics.PictureDecoded(elapsed, header.Format);
+        return (new Photo(image!, _time.GetElapsedTime(queued, started), elapsed, released), null);
     }
 
     public void Dispose()
     {
         _slots.Dispose();
         _largeSlot.Dispose();
+        _veryLargeSlots.Dispose();
     }
 
     private static Problem ProblemOf(ImageRejection rejection)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using SmileApi.Imaging;
 using SmileApi.Tests.Classify;
 using SmileApi.Tests.Imaging;
+using SmileApi.Tests.Operations;
 using SmileApi.Tests.Pictures;
 
 namespace SmileApi.Tests.Faces;
@@ -218,6 +219,28 @@ public sealed class DetectTests(SmileApp app)
 
         Assert.Contains("at least 20 for a picture of 4000 x 3000 pixels", await ProblemAssert.IsAsync(refused, 400, "invalid-parameter"), StringComparison.Ordinal);
         IsWithoutFaces(await app.ClassifyAsync(picture, "?minFace=20"));
+    }
+
+    [Fact]
+    public async Task Many_large_pictures_searched_for_small_faces_at_once_stay_under_600_mebibytes()
+    {
+        var picture = Make.JpegFromGrey(new byte[4000 * 3000], 4000, 3000);
+        var (process, http) = await ServiceProcess.StartAsync();
+        using (http)
+        await using (process)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+            {
+                using var content = new ByteArrayContent(picture);
+                using var response = await http.PostAsync(new Uri("/classify?minFace=20", UriKind.Relative), content);
+                Assert.True(response.IsSuccessStatusCode);
+            }));
+
+            Assert.SkipUnless(OperatingSystem.IsLinux(), "only Linux tells the most memory that a process has held");
+            var peak = process.PeakMebibytes();
+            TestContext.Current.TestOutputHelper!.WriteLine($"peak memory {peak:0} MiB");
+            Assert.InRange(peak, 20, 600);
+        }
     }
 
     private static Photograph Trio() =>

@@ -16,7 +16,7 @@ public sealed class SuppressionTests
             var (a, b) = (Pixels(one), Pixels(other));
             var common = a.Intersect(b).Count();
 
-            Assert.Equal((double)common / a.Union(b).Count(), Suppression.IoU(one, other), 1e-5);
+            Assert.Equal((double)common / a.Union(b).Count(), one.IoU(other), 1e-5);
             var similar = Math.Min(one.Side, other.Side) >= 0.4f * Math.Max(one.Side, other.Side);
             Assert.Equal(similar ? (double)common / Math.Min(a.Count, b.Count) : 0, Suppression.Containment(one, other), 1e-5);
         }, iter: 300, threads: 1);
@@ -32,7 +32,7 @@ public sealed class SuppressionTests
             Assert.Equal(Obvious(faces).Take(most), kept);
         }, iter: 500, threads: 1);
 
-    private static bool Same(FaceSquare one, FaceSquare other) => Suppression.IoU(one, other) >= 0.35f;
+    private static bool Same(FaceSquare one, FaceSquare other) => one.IoU(other) >= 0.35f;
 
     /// <summary>The most confident face stays and takes all that are the same with it; and so on with the rest.</summary>
     private static IEnumerable<DetectedFace> Obvious(List<DetectedFace> faces)

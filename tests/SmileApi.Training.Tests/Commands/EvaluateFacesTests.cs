@@ -34,7 +34,7 @@ public sealed class EvaluateFacesTests : CommandLine
             Assert.Equal(0, scores.GetProperty("points").GetDouble()); // The smile model says the same of all.
         });
         Assert.Equal([0, 10, 20, 30, 40], report.GetProperty("turned").EnumerateArray().Select(turn => turn.GetProperty("degrees").GetDouble()));
-        Assert.Equal([20, 10, 4, 1], report.GetProperty("composites").EnumerateArray().Select(kind => kind.GetProperty("pictures").GetInt32()));
+        Assert.Equal([8, 4, 2, 1, 8, 4, 2, 1], report.GetProperty("composites").EnumerateArray().Select(kind => kind.GetProperty("pictures").GetInt32()));
         Assert.Equal(0, report.GetProperty("scenes").GetProperty("false").GetInt32());
         Assert.Equal(JsonValueKind.Null, report.GetProperty("sweep").ValueKind);
     }
@@ -94,7 +94,7 @@ public sealed class EvaluateFacesTests : CommandLine
 
     private JsonElement Evaluate(params string[] options)
     {
-        var (code, output, errors) = Smile(["evaluate-faces", "--data", "data", "--composites", "20", "--json", .. options]);
+        var (code, output, errors) = Smile(["evaluate-faces", "--data", "data", "--composites", "8", "--json", .. options]);
         Assert.True(code == 0, errors);
         return JsonDocument.Parse(output).RootElement;
     }

@@ -98,7 +98,7 @@ internal static class FaceCard
 
             Nobody drew boxes for it. Pictures were composed while it learned: faces of the people of `train` and unlabelled faces from the web, blended by soft masks of many shapes into photographs without faces, at all sizes, tilted, lit, hidden in part and cut by the border, among things blended in alike that are no faces: pieces of scenes, faces upside down or shuffled, lone eyes and mouths, symmetric noise, letters and shapes. Whole pictures were then blurred, made noisy, stored as JPEG or printed in dots. The second stage learned from what the first one found in such pictures, rightly and wrongly.{hashes}
 
-            Choices were made by composed pictures of the people of `val` in scenes held out (every fifth, by the SHA-256 of its name). The photographs below and the people of `test` were for the figures only.
+            A fifth of the scenes was held out, by the SHA-256 of their names. Choices were made by composed pictures of the people of `val` in half of those; the other half, the people of `test` and the photographs below were for the figures only.
             """);
     }
 
@@ -177,11 +177,11 @@ internal static class FaceCard
         $"""
         ## In composed pictures and empty scenes
 
-        Composed as for learning, of people of `test` and scenes held out, boxes from 24 to 200 pixels, with the same distractors and spoiling. Faces that noise, darkness or the border leave too little of do not count.
+        Composed of people of `test` and scenes held out, boxes from 24 to 200 pixels; once of whole faces and half as much spoilt as for learning, and once as hard as for learning, among distractors. Faces that noise, darkness or the border leave too little of do not count.
 
         | faces a picture | pictures | faces | found | of the boxes, false |
         |---|---|---|---|---|
-        {string.Join('\n', evaluation.Composites.Select(kind => Format($"| {kind.Tried} | {kind.Pictures} | {kind.Faces} | {kind.FoundShare:P2} | {kind.FalseShare:P2} |")))}
+        {string.Join('\n', evaluation.Composites.Select(kind => Format($"| {kind.Tried}{(kind.Hard ? ", as hard as for learning" : "")} | {kind.Pictures} | {kind.Faces} | {kind.FoundShare:P2} | {kind.FalseShare:P2} |")))}
 
         In the {evaluation.Scenes.Scenes} scenes held out, which show no face, it finds {evaluation.Scenes.False}: {evaluation.Scenes.FalsePerScene:F3} a picture.
         """);

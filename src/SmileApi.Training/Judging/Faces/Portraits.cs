@@ -15,7 +15,7 @@ internal sealed record Portrait(LabelRow Row, Face Face, DetectedFace? Found)
     public const double LeastOverlap = 0.3;
 
     /// <summary>Intersection over union of the labelled crop and the one found, as it is before it is turned; 0..1.</summary>
-    public double Overlap => Found is { } face ? Box.Of(FaceRules.CropOf(face).Square).Overlap(Box.Of(Face.Square)) : 0;
+    public double Overlap => Found is { } face ? FaceRules.CropOf(face).Square.IoU(Face.Square) : 0;
 
     /// <summary>Whether the labelled face was found.</summary>
     public bool IsFound => Overlap >= LeastOverlap;
@@ -40,7 +40,7 @@ internal sealed record Portrait(LabelRow Row, Face Face, DetectedFace? Found)
     public static Portrait Search(FaceDetector detector, LabelRow row, Face face)
     {
         var faces = detector.Faces(face.Image);
-        return new Portrait(row, face, faces.Count == 0 ? null : faces.MaxBy(found => Box.Of(FaceRules.CropOf(found).Square).Overlap(Box.Of(face.Square))));
+        return new Portrait(row, face, faces.Count == 0 ? null : faces.MaxBy(found => FaceRules.CropOf(found).Square.IoU(face.Square)));
     }
 }
 

@@ -32,7 +32,7 @@ public sealed class CompositeScoresTests
     [Fact]
     public void Where_nothing_is_composed_and_nothing_found_the_shares_are_zero() => Assert.Equal((0, 0), (Nothing.FoundShare, Nothing.FalseShare));
 
-    private static CompositeScores Nothing => new(1, 1, 0, 0, 0, 0);
+    private static CompositeScores Nothing => new(Hard: false, 1, 1, 0, 0, 0, 0);
 
     private static FoundBox On(ComposedFace face) => new(Box.Of(face.Box), 0.9);
 }

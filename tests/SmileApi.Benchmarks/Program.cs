@@ -1,0 +1,65 @@
+using System.Globalization;
+using SmileApi.Benchmarks;
+using Spectre.Console;
+
+// What finding faces costs: CPU time a request of the real service, in a process of its own, asked over loopback by one caller.
+// Requests of all kinds take turns, so that what else the machine does falls on all of them.
+const int Rounds = 9;
+const int WarmUp = 200;
+
+var photo = Photo.WithOneFace(640, 480);
+var large = Photo.WithOneFace(4000, 3000);
+await using var service = await Service.StartAsync();
+(string Name, Func<Task> Ask, int Requests)[] kinds =
+[
+    ("640x480, faces=whole", () => service.AskAsync(photo, "faces=whole", faces: 1), 100),
+    ("640x480, faces=detect", () => service.AskAsync(photo, "", faces: 1), 100),
+    ("640x480, faces=detect, minFace=80", () => service.AskAsync(photo, "minFace=80", faces: 1), 100),
+    ("12 megapixels, faces=detect", () => service.AskAsync(large, "", faces: 1), 12),
+];
+
+foreach (var (_, ask, requests) in kinds)
+{
+    for (var i = 0; i < WarmUp * requests / 100; i++)
+    {
+        await ask();
+    }
+}
+
+var figures = kinds.ToDictionary(kind => kind.Name, _ => new List<double>());
+var decode = new List<double>();
+for (var round = 0; round < Rounds; round++)
+{
+    foreach (var (name, ask, requests) in kinds)
+    {
+        var before = service.CpuTime;
+        for (var i = 0; i < requests; i++)
+        {
+            await ask();
+        }
+
+        figures[name].Add((service.CpuTime - before).TotalMilliseconds / requests);
+    }
+
+    decode.Add(Photo.DecodeMilliseconds(large, reduction: Photo.ReductionOfTwelveMegapixels));
+}
+
+var whole = Median(figures[kinds[0].Name]);
+var table = new Table { Border = TableBorder.Rounded }.AddColumn("request").AddColumn(new TableColumn("CPU, ms").RightAligned()).AddColumn(new TableColumn("over whole, ms").RightAligned());
+foreach (var (name, _, _) in kinds)
+{
+    table.AddRow(name, Number(Median(figures[name])), name.StartsWith("640", StringComparison.Ordinal) ? Number(Median(figures[name]) - whole) : "");
+}
+
+table.AddRow($"12 megapixels, bare decode at 1/{Photo.ReductionOfTwelveMegapixels}", Number(Median(decode)), "");
+table.AddRow("12 megapixels, request / bare decode", Number(Median(figures[kinds[^1].Name].Zip(decode, (request, bare) => request / bare))), "");
+AnsiConsole.Write(table);
+Console.WriteLine($"Medians of {Rounds} rounds by turns; {Environment.ProcessorCount} processors; peak memory of the service {service.PeakMebibytes:F0} MiB.");
+
+static double Median(IEnumerable<double> values)
+{
+    double[] sorted = [.. values.Order()];
+    return sorted[sorted.Length / 2];
+}
+
+static string Number(double value) => value.ToString("F2", CultureInfo.InvariantCulture);

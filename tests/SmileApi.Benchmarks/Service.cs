@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Text.Json;
+
+namespace SmileApi.Benchmarks;
+
+/// <summary>The service in a process of its own, on a free port.</summary>
+internal sealed class Service : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly HttpClient _http;
+
+    private Service(Process process, Uri address) => (_process, _http) = (process, new HttpClient { BaseAddress = address });
+
+    /// <summary>Processor time that the service has used so far, in user and kernel mode.</summary>
+    public TimeSpan CpuTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>The most memory that it has held at once.</summary>
+    public double PeakMebibytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64 / 1048576.0;
+        }
+    }
+
+    public static async Task<Service> StartAsync()
+    {
+        const string Listening = "Now listening on: ";
+        var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "SmileApi.dll"), "--urls", "http://127.0.0.1:0"])
+        {
+            RedirectStandardOutput = true,
+            Environment = { ["Serilog__MinimumLevel__Override__Serilog.AspNetCore"] = "Warning" },
+        })!;
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            var at = line.IndexOf(Listening, StringComparison.Ordinal);
+            if (at >= 0)
+            {
+                process.OutputDataReceived += (_, _) => { }; // Read on, or the pipe fills up and the service waits.
+                process.BeginOutputReadLine();
+                return new Service(process, new Uri(line[(at + Listening.Length)..].Trim()));
+            }
+        }
+
+        throw new InvalidOperationException("The service did not start.");
+    }
+
+    /// <summary>Sends a picture and checks that as many faces come back.</summary>
+    public async Task AskAsync(byte[] picture, string query, int faces)
+    {
+        using var body = new ByteArrayContent(picture);
+        body.Headers.ContentType = new MediaTypeHeaderValue("image/jpeg");
+        using var response = await _http.PostAsync(new Uri($"classify?{query}", UriKind.Relative), body);
+        response.EnsureSuccessStatusCode();
+        using var answer = JsonDocument.Parse(await response.Content.ReadAsStreamAsync());
+        var found = answer.RootElement.GetProperty("faces").GetArrayLength();
+        if (found != faces)
+        {
+            throw new InvalidOperationException($"The service finds {found} faces where {faces} are, so that its time says nothing.");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+}
