@@ -75,11 +75,13 @@ public sealed class ComposerTests
         Assert.All(rolls, roll => Assert.InRange(roll, -0.56f, 0.56f));
     }
 
-    [Fact]
-    public void Every_face_of_a_crowd_that_counts_as_clear_can_be_seen()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.25)] // Small ones beside very large ones.
+    public void Every_face_of_a_crowd_that_counts_as_clear_can_be_seen(double largeShare)
     {
         var (clear, buried) = (0, 0);
-        foreach (var composition in Many([Dots], Plain with { Width = 320, Height = 240, MinBox = 24, MaxBox = 70, MinFaces = 9, MaxFaces = 12 }, 60))
+        foreach (var composition in Many([Dots], Plain with { Width = 320, Height = 240, MinBox = 24, MaxBox = 70, LargeShare = largeShare, MinFaces = 9, MaxFaces = 12 }, 80))
         {
             foreach (var face in composition.Faces.Where(face => face.IsClear))
             {
@@ -90,6 +92,7 @@ public sealed class ComposerTests
             }
         }
 
+        TestContext.Current.SendDiagnosticMessage($"{buried} of {clear} clear faces are buried.");
         Assert.True(clear > 300, $"Only {clear} faces are clear.");
         Assert.True(buried <= clear / 200, $"{buried} of {clear} clear faces cannot be seen.");
     }
