@@ -61,6 +61,41 @@ internal static class DrawnFaces
         })];
     }
 
+    /// <summary>Pictures without faces: shades, rings, stripes and grain, no two alike.</summary>
+    public static GreyImage[] Scenes(int seed, int count, int width = 320, int height = 240) => [.. Enumerable.Range(0, count).Select(i =>
+    {
+        var random = new SplitMix(seed, -1, i);
+        var scene = new GreyImage(width, height, 1, width, height, ImageFormat.Png);
+        var (level, across, down, grain) = (random.Uniform(60, 190), random.Uniform(-0.3, 0.3), random.Uniform(-0.3, 0.3), random.Uniform(1, 12));
+        var (rings, period, strength) = (random.Uniform() < 0.5, random.Uniform(6, 60), random.Uniform(5, 50));
+        for (var y = 0; y < height; y++)
+        {
+            for (var x = 0; x < width; x++)
+            {
+                var (u, v) = (x - width / 2.0, y - height / 2.0);
+                var wave = Math.Sin((rings ? Math.Sqrt(u * u + v * v) : u + 2 * v) / period * 2 * Math.PI);
+                scene.Pixels[y * width + x] = (byte)Math.Clamp(level + across * u + down * v + strength * wave + random.Uniform(-grain, grain), 0, 255);
+            }
+        }
+
+        return scene;
+    })];
+
+    /// <summary>Faces to be blended into scenes.</summary>
+    public static FacePicture[] Pictures(int seed, int count) => [.. Faces(seed, count).Select(face => new FacePicture(face.Image, face.Square))];
+
+    /// <summary>Writes an archive of scenes without faces beside the other one: thirty are enough for each split to have some.</summary>
+    public static void WriteScenes(string folder, int count = 30)
+    {
+        using var archive = new TarWriter(File.Create(Path.Combine(folder, Training.Scenes.ArchiveName)));
+        foreach (var (i, scene) in Scenes(1, count).Index())
+        {
+            using var bitmap = GreyPng.Bitmap(scene.Pixels, scene.Width, scene.Height);
+            using var jpeg = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 95);
+            archive.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, $"scenes-without-faces/{i}.jpg") { DataStream = new MemoryStream(jpeg.ToArray()) });
+        }
+    }
+
     /// <summary>Writes the faces as picture files in the sub-folders <c>smile</c> and <c>other</c>.</summary>
     /// <returns>How many.</returns>
     public static int WriteFolders(string folder, int count)

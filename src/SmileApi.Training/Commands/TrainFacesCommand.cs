@@ -21,17 +21,30 @@ internal static class TrainFacesCommand
         var seed = new Option<int?>("--seed") { Description = $"Seed of all randomness. [default: {defaults.Seed}]" };
         var findSteps = new Option<int?>("--find-steps") { Description = $"Steps of the first stage. [default: {defaults.FindSteps}]" };
         var checkSteps = new Option<int?>("--check-steps") { Description = $"Steps of the second stage. [default: {defaults.CheckSteps}]" };
+        var heldOut = new Option<int?>("--held-out") { Description = $"Held-out pictures to tell by how far each stage is, and as many to calibrate by. [default: {defaults.HeldOut}]" };
         var command = new Command("train-faces", "Train the face detector from random weights on faces blended into scenes without faces.")
         {
-            data, target, run, resume, preview, seed, findSteps, checkSteps,
+            data, target, run, resume, preview, seed, findSteps, checkSteps, heldOut,
         };
         command.SetAction(parsed =>
         {
+            var asked = new Option[] { seed, findSteps, checkSteps, heldOut }.Where(option => parsed.GetResult(option) is { Implicit: false }).ToArray();
+            if (parsed.GetValue(resume) && asked.Length > 0)
+            {
+                throw new CommandException($"A resumed run keeps its own options; leave out {string.Join(", ", asked.Select(option => option.Name))}.");
+            }
+
+            if (new[] { findSteps, checkSteps, heldOut }.FirstOrDefault(option => parsed.GetValue(option) < 1) is { } mistaken)
+            {
+                throw new CommandException($"{mistaken.Name} must be at least 1.");
+            }
+
             var options = defaults with
             {
                 Seed = parsed.GetValue(seed) ?? defaults.Seed,
                 FindSteps = parsed.GetValue(findSteps) ?? defaults.FindSteps,
                 CheckSteps = parsed.GetValue(checkSteps) ?? defaults.CheckSteps,
+                HeldOut = parsed.GetValue(heldOut) ?? defaults.HeldOut,
             };
             var folder = Lfw160.Folder(parsed.GetValue(data));
             if (parsed.GetValue(preview) is { } pictures)
@@ -48,10 +61,15 @@ internal static class TrainFacesCommand
     private static int Run(FaceTrainOptions options, string folder, string run, bool resume, string target)
     {
         LibTorch.Require();
-        var earlier = StageCheckpoint.Load(DetectorTrainer.FindCheckpoint(run), FindArchitecture.Layout);
-        if (!resume && earlier is not null)
+        if (!resume && (File.Exists(DetectorTrainer.FindCheckpoint(run)) || File.Exists(DetectorTrainer.CheckCheckpoint(run))))
         {
             throw new CommandException($"{run} holds a run already: go on with --resume, name another folder by --run, or delete it.");
+        }
+
+        var earlier = StageCheckpoint.Load(DetectorTrainer.FindCheckpoint(run), FindArchitecture.Layout);
+        if (resume && earlier is null)
+        {
+            throw new CommandException($"There is no checkpoint at {DetectorTrainer.FindCheckpoint(run)}.");
         }
 
         AtomicFile.RequireWritable(DetectorTrainer.FindCheckpoint(run));

@@ -22,7 +22,7 @@ internal static class Scenes
 
     /// <summary>The scenes of a split, in the archive's order.</summary>
     /// <param name="folder">The data folder.</param>
-    /// <exception cref="CommandException">It has no such archive, or a scene cannot be read.</exception>
+    /// <exception cref="CommandException">It has no such archive, or no scene of the split, or a scene cannot be read.</exception>
     public static IReadOnlyList<GreyImage> Load(string folder, string split)
     {
         var scenes = Archive.Entries(Path.Combine(folder, ArchiveName), name => name.EndsWith(".jpg", StringComparison.Ordinal))
@@ -30,6 +30,6 @@ internal static class Scenes
             .Where(scene => SplitOf(scene.Name) == split)
             .Select(scene => Lfw160.DecodeWhole(scene.Name, scene.Bytes));
         GreyImage[] images = [.. scenes];
-        return images.Length > 0 ? images : throw new CommandException($"{Path.Combine(folder, ArchiveName)} has no pictures in it.");
+        return images.Length > 0 ? images : throw new CommandException($"{Path.Combine(folder, ArchiveName)} has no pictures in its split '{split}'.");
     }
 }

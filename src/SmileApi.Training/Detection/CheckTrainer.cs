@@ -15,7 +15,11 @@ internal sealed class CheckTrainer(
 {
     private sealed record Batch(int Count, float[] Candidates, float[] Faces, float[] Weights, float[] Boxes, float[] BoxWeights);
 
+    /// <summary>Photographs for each candidate of a batch; a first stage that names fewer in so many leaves nothing to learn.</summary>
+    private const int MostPhotographs = 4;
+
     /// <inheritdoc cref="FindTrainer.Run"/>
+    /// <exception cref="CommandException">The first stage names no candidates of one kind.</exception>
     public StageCheckpoint Run(StageCheckpoint? checkpoint, CancellationToken stopping)
     {
         checkpoint ??= Begin();
@@ -122,9 +126,14 @@ internal sealed class CheckTrainer(
     {
         var random = new SplitMix(options.Seed, RandomPurpose.Candidates, step);
         var candidates = new List<Candidate>();
+        var photographs = 0;
         while (candidates.Count < options.CheckBatch || candidates.TrueForAll(candidate => !candidate.IsFace) || candidates.TrueForAll(candidate => candidate.IsFace))
         {
             candidates.AddRange(source.Next(ref random));
+            if (++photographs > MostPhotographs * options.CheckBatch)
+            {
+                throw new CommandException($"In {photographs} photographs the first stage takes faces alone for faces, or nothing; train it longer.");
+            }
         }
 
         var faces = candidates.Count(candidate => candidate.IsFace);
@@ -156,6 +165,6 @@ internal sealed class CheckTrainer(
         var logits = Logits(network, heldOut);
         return (Share(isFace: true), Share(isFace: false));
 
-        double Share(bool isFace) => logits.Zip(heldOut).Where(pair => pair.Second.IsFace == isFace).Average(pair => pair.First >= 0 ? 1.0 : 0);
+        double Share(bool isFace) => logits.Zip(heldOut).Where(pair => pair.Second.IsFace == isFace).Select(pair => pair.First >= 0 ? 1.0 : 0).DefaultIfEmpty().Average();
     }
 }

@@ -39,6 +39,9 @@ internal sealed record CompositionOptions
     /// <summary>Share of faces that the picture's border may cut, 0..1.</summary>
     public double CutShare { get; init; } = 0.1;
 
+    /// <summary>Share of faces over a part of which something is laid, 0..1.</summary>
+    public double HiddenShare { get; init; } = 0.12;
+
     /// <summary>How much pictures are spoilt, 0 not at all to 1.</summary>
     public double Spoiling { get; init; } = 1;
 }
@@ -286,7 +289,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         var sign = random.Uniform() < 0.5 ? -1f : 1f;
         var stretch = (float)Math.Exp(random.Uniform(-0.1, 0.1));
         Paste(canvas, box, roll, Mask.OfFace(ref random), Tone.Of(ref random), (u, v) => sampler.At(sign * u * stretch, v / stretch), ref random);
-        if (random.Uniform() < 0.12)
+        if (random.Uniform() < options.HiddenShare)
         {
             Hide(canvas, crop, ref random);
         }

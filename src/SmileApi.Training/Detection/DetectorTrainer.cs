@@ -20,23 +20,25 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
     /// <summary>How many false faces a held-out picture may have at the default confidence.</summary>
     private const double FalseFacesAPicture = 0.03;
 
+    // Between them a confidence can be told from 0 and from 1, whose logits are infinite.
     private const float LeastConfidence = 0.01f;
-    private const int HeldOutPictures = 300;
-    private const int HeldOutPhotographs = 400;
+    private const float MostConfidence = 0.9999f;
 
     /// <summary>Where the first stage's checkpoint lies in a run.</summary>
     public static string FindCheckpoint(string run) => Path.Combine(run, "find.bin");
 
-    private string CheckCheckpoint => Path.Combine(run, "check.bin");
+    /// <summary>The same of the second stage.</summary>
+    public static string CheckCheckpoint(string run) => Path.Combine(run, "check.bin");
 
     /// <summary>Runs to the end, or until asked to stop.</summary>
     /// <returns>The detector; null when it was stopped.</returns>
     public Detector? Run(CancellationToken stopping)
     {
         var data = Hashes(folder);
-        var (earlierFind, earlierCheck) = (Earlier(FindCheckpoint(run), FindArchitecture.Layout, data), Earlier(CheckCheckpoint, CheckArchitecture.Layout, data));
+        var (earlierFind, earlierCheck) = (Earlier(FindCheckpoint(run), FindArchitecture.Layout, data), Earlier(CheckCheckpoint(run), CheckArchitecture.Layout, data));
         var (faces, scenes) = (FacePicture.Load(folder, "train"), Scenes.Load(folder, "train"));
         var (otherFaces, otherScenes) = (FacePicture.Load(folder, "val"), Scenes.Load(folder, "val"));
+        tell($"{faces.Count} faces and {scenes.Count} scenes to learn from, {otherFaces.Count} and {otherScenes.Count} to judge by; checkpoints in {run}.");
         var find = new FindTrainer(options, new Composer(faces, scenes, new CompositionOptions()), HeldOut(otherFaces, otherScenes), data, SaveFind, step => report("find", step)).Run(earlierFind, stopping);
         if (find.Step < options.FindSteps)
         {
@@ -68,13 +70,15 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         void SaveFind(StageCheckpoint checkpoint)
         {
             checkpoint.Save(FindCheckpoint(run));
-            var record = checkpoint.History[^1];
-            tell($"find  {record.Step,6}  loss {record.Loss:F4}  held-out faces {record.Found:P2}  false cells a picture {record.False:F3}  {record.Seconds:F0} s");
+            if (checkpoint.History is [.., var record])
+            {
+                tell($"find  {record.Step,6}  loss {record.Loss:F4}  held-out faces {record.Found:P2}  false cells a picture {record.False:F3}  {record.Seconds:F0} s");
+            }
         }
 
         void SaveCheck(StageCheckpoint checkpoint)
         {
-            checkpoint.Save(CheckCheckpoint);
+            checkpoint.Save(CheckCheckpoint(run));
             var record = checkpoint.History[^1];
             tell($"check {record.Step,6}  loss {record.Loss:F4}  held-out faces {record.Found:P2}  false candidates {record.False:P2}  {record.Seconds:F0} s");
         }
@@ -98,9 +102,9 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         using var detector = FaceDetector.Load(path);
         var composer = new Composer(faces, scenes, new CompositionOptions { Width = 480, Height = 360, MinBox = 24, MaxBox = 200, LargeShare = 0, MaxFaces = 4, MaxDistractors = 0, Spoiling = 0.5 });
         var (pictures, mistakes) = (0, new List<float>());
-        for (var i = 0; i < HeldOutPhotographs; i++, pictures++)
+        for (var i = 0; i < options.HeldOut; i++, pictures++)
         {
-            var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, -1 - HeldOutPhotographs - i);
+            var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, -1 - options.HeldOut - i);
             using var composition = composer.Compose(ref chance);
             mistakes.AddRange(detector.Faces(composition.Image, LeastConfidence).Where(face => composition.Faces.All(other => other.Box.IoU(face.Box) < 0.2f)).Select(face => face.Confidence));
         }
@@ -113,6 +117,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
 
         var allowed = (int)(FalseFacesAPicture * pictures);
         var threshold = mistakes.OrderDescending().Skip(allowed).FirstOrDefault(LeastConfidence);
+        threshold = Math.Min(threshold, MostConfidence);
         tell($"a confidence of {threshold:F4} is passed by {allowed} of {mistakes.Count} mistakes in {pictures} held-out pictures, and becomes 0.5");
         return calibration with { Bias = calibration.Bias - Math.Log(threshold / (1 - threshold)) };
     }
@@ -128,7 +133,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
     private Composition[] HeldOut(IReadOnlyList<FacePicture> faces, IReadOnlyList<GreyImage> scenes)
     {
         var composer = new Composer(faces, scenes, new CompositionOptions());
-        return [.. Enumerable.Range(0, HeldOutPictures).Select(i =>
+        return [.. Enumerable.Range(0, options.HeldOut).Select(i =>
         {
             var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, i);
             return composer.Compose(ref chance);
@@ -138,7 +143,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
     private List<Candidate> Collect(CandidateSource source)
     {
         var candidates = new List<Candidate>();
-        for (var i = 0; i < HeldOutPhotographs; i++)
+        for (var i = 0; i < options.HeldOut; i++)
         {
             var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, -1 - i);
             candidates.AddRange(source.Next(ref chance));

@@ -50,7 +50,7 @@ internal sealed class FacePicture
             }
         }
 
-        return pictures;
+        return pictures.Count > 0 ? pictures : throw new CommandException($"{Path.Combine(folder, Lfw160.ArchiveName)} has no faces in its split '{split}'.");
     }
 
     /// <summary>Side of the crop in pixels: as large as the face can be drawn sharply.</summary>

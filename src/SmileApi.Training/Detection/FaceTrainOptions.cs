@@ -54,6 +54,9 @@ internal sealed record FaceTrainOptions
     /// <summary>Steps from one checkpoint to the next. Default 500.</summary>
     public int StepsPerCheckpoint { get; init; } = 500;
 
+    /// <summary>Held-out pictures to tell by how far each stage is, and as many to calibrate confidences by. Default 400.</summary>
+    public int HeldOut { get; init; } = 400;
+
     /// <summary>How steps are taken.</summary>
     public DescentOptions Descent() => new(Momentum, WeightDecay, AverageDecay, MaxGradient);
 }

@@ -31,7 +31,12 @@ internal sealed class FindTrainer(
     /// <param name="stopping">Stops after the current step; what was learned since the last checkpoint is lost.</param>
     public StageCheckpoint Run(StageCheckpoint? checkpoint, CancellationToken stopping)
     {
-        checkpoint ??= Begin();
+        if (checkpoint is null)
+        {
+            checkpoint = Begin();
+            save(checkpoint); // A run that is stopped at once goes on with its own options, too.
+        }
+
         using var network = new FindNetwork(checkpoint.Current);
         using var velocity = new FindNetwork(checkpoint.Velocity);
         using var average = new FindNetwork(checkpoint.Average);

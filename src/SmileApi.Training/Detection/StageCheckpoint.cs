@@ -82,7 +82,7 @@ internal sealed record StageCheckpoint
                 throw new CommandException($"{path} is not a checkpoint of this version.");
             }
 
-            var checkpoint = JsonSerializer.Deserialize<StageCheckpoint>(reader.ReadString())!;
+            var checkpoint = JsonSerializer.Deserialize<StageCheckpoint>(reader.ReadString()) ?? throw new CommandException($"{path} is empty.");
             checkpoint = checkpoint with { Current = Read(), Velocity = Read(), Average = Read() };
             return reader.BaseStream.Position == reader.BaseStream.Length
                 ? checkpoint
@@ -95,7 +95,7 @@ internal sealed record StageCheckpoint
                 return values;
             });
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or JsonException)
         {
             throw new CommandException($"{path} cannot be read: {e.Message}");
         }
