@@ -77,6 +77,13 @@ public sealed record FaceModelMetadata
     public float DeviationFloor { get; init; }
 
     /// <summary>
+    /// Second stage: how much the first stage's word counts beside its own. The confidence of a face is
+    /// <c>sigmoid(logit(p) + FindWeight * logit(q))</c> of its own probability p and the first stage's, q.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public float FindWeight { get; init; }
+
+    /// <summary>
     /// First stage: probabilities from here on make a candidate. Second stage: confidences from here on count as a face, unless
     /// a caller says otherwise. Between 0 and 1.
     /// </summary>
@@ -139,6 +146,7 @@ public sealed record FaceModelMetadata
         { Side: not CandidateSide } => $"it expects candidates of {Side} pixels, and this version makes candidates of {CandidateSide}",
         { Margin: not (>= 0.5f and <= 4) } => $"its margin {Margin} is not within 0.5..4",
         { DeviationFloor: not (> 0 and <= 255) } => $"its floor of deviations {DeviationFloor} is not within 0..255",
+        { FindWeight: not (>= 0 and <= 10) } => $"the weight {FindWeight} of the first stage's word is not within 0..10",
         _ => null,
     };
 }

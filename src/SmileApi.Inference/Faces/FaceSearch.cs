@@ -178,12 +178,13 @@ public static class FaceSearch
             var checks = await Task.WhenAll(Array.ConvertAll(chunk, candidate => networks.CheckAsync(Rented(candidate.Box), aborted)));
             foreach (var (candidate, check) in chunk.Zip(checks))
             {
-                if (check.Probability >= options.Confidence)
+                var confidence = Confidence(check.Probability, candidate.Confidence, networks.Check.FindWeight);
+                if (confidence >= options.Confidence)
                 {
                     var side = candidate.Box.Side;
                     var x = candidate.Box.X + (0.5f + check.Dx) * side;
                     var y = candidate.Box.Y + (0.5f + check.Dy) * side;
-                    AddIfInside(image, x, y, side * MathF.Exp(check.LogScale), check.Probability, check.Roll, faces);
+                    AddIfInside(image, x, y, side * MathF.Exp(check.LogScale), confidence, check.Roll, faces);
                 }
             }
         }
@@ -197,6 +198,16 @@ public static class FaceSearch
             Cut(image, box, networks.Check, rented.AsSpan(0, Length));
             return rented;
         }
+    }
+
+    /// <summary>What both stages say together; see <see cref="FaceModelMetadata.FindWeight"/>.</summary>
+    /// <param name="check">Probability, by the second stage.</param>
+    /// <param name="find">Probability, by the first stage.</param>
+    internal static float Confidence(float check, float find, float findWeight)
+    {
+        // In odds, so that a probability that has become 0 or 1 needs no logarithm.
+        var odds = check / (1.0 - check) * Math.Pow(find / (1.0 - find), findWeight);
+        return double.IsPositiveInfinity(odds) ? 1 : (float)(odds / (1 + odds));
     }
 
     /// <summary>Adds a box by its centre if that lies in the picture. The comparisons refuse what is not a number.</summary>

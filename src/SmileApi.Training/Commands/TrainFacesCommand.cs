@@ -83,7 +83,7 @@ internal static class TrainFacesCommand
             return Stopped;
         }
 
-        FaceExport.Write(target, trained.Find, trained.Check, trained.Calibration, DetectorTrainer.Licence);
+        FaceExport.Write(target, trained.Find, trained.Check, trained.Calibration, trained.FindWeight, DetectorTrainer.Licence);
         Console.WriteLine($"{target}, {FaceExport.CheckPathBeside(target)}: a face from a confidence of {FaceExport.Threshold} on");
         return 0;
 

@@ -10,7 +10,8 @@ namespace SmileApi.Training;
 /// <param name="Dy">The same downwards.</param>
 /// <param name="LogScale">Of a face: the logarithm of its side by the candidate's.</param>
 /// <param name="Roll">Of a face: radians by which it is turned clockwise.</param>
-internal sealed record Candidate(float[] Levels, bool IsFace, float Dx = 0, float Dy = 0, float LogScale = 0, float Roll = 0);
+/// <param name="Find">Probability by the first stage; null where it has not been asked.</param>
+internal sealed record Candidate(float[] Levels, bool IsFace, float Dx = 0, float Dy = 0, float LogScale = 0, float Roll = 0, float? Find = null);
 
 /// <summary>
 /// Composes photographs and collects what the first stage takes for faces in them, rightly or wrongly: what the second stage will
@@ -49,7 +50,7 @@ internal sealed class CandidateSource(IReadOnlyList<FacePicture> faces, IReadOnl
         {
             if (Label(composition, candidate.Box) is { } labelled)
             {
-                candidates.Add(labelled);
+                candidates.Add(labelled with { Find = candidate.Confidence });
             }
         }
 

@@ -5,7 +5,8 @@ namespace SmileApi.Training;
 
 /// <summary>Both stages, trained.</summary>
 /// <param name="Calibration">Of the second one's confidence; a face counts from 0.5 on.</param>
-internal sealed record Detector(StageCheckpoint Find, StageCheckpoint Check, Calibration Calibration);
+/// <param name="FindWeight">How much the first one's logit counts beside that.</param>
+internal sealed record Detector(StageCheckpoint Find, StageCheckpoint Check, Calibration Calibration, double FindWeight);
 
 /// <summary>Trains a detector's two stages one after the other, in a folder where each goes on where it was stopped.</summary>
 /// <param name="folder">The data folder.</param>
@@ -48,7 +49,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         // A second stage that knows nothing stands in while candidates are collected; nobody asks it.
         var collecting = Path.Combine(run, "collecting.onnx");
         var nothing = Weights.Random(CheckArchitecture.Layout, options.Seed);
-        FaceExport.Write(collecting, find, find with { Average = nothing }, Calibration.None, Licence, MistakesFrom);
+        FaceExport.Write(collecting, find, find with { Average = nothing }, Calibration.None, findWeight: 0, Licence, MistakesFrom);
         var (findModel, checkModel) = FaceExport.Load(collecting);
         using (findModel)
         using (checkModel)
@@ -63,8 +64,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
             }
 
             using var network = new CheckNetwork(check.Average);
-            var calibration = Calibration.Fit(CheckTrainer.Logits(network, candidates), [.. candidates.Select(candidate => candidate.IsFace)]);
-            return new Detector(find, check, Cautious(find, check, calibration, otherFaces, otherScenes));
+            return Cautious(Weigh(find, check, CheckTrainer.Logits(network, candidates), candidates), otherFaces, otherScenes);
         }
 
         void SaveFind(StageCheckpoint checkpoint)
@@ -92,13 +92,33 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         .Select(name => Path.Combine(folder, name)).Where(File.Exists).ToDictionary(path => Path.GetFileName(path), Archive.Hash);
 
     /// <summary>
-    /// Lowers the confidence of everything until one half, where a face counts, is what hardly anything reaches that is none: the
+    /// How much the first stage's word is to count: it sees the surroundings, which the second does not, so that together they
+    /// are wrong less often than either.
+    /// </summary>
+    private static Detector Weigh(StageCheckpoint find, StageCheckpoint check, double[] logits, IReadOnlyList<Candidate> candidates)
+    {
+        var named = candidates.Zip(logits).Where(pair => pair.First.Find is not null).Select(pair => (pair.First.IsFace, Find: Logit(pair.First.Find!.Value), Check: pair.Second)).ToArray();
+        bool[] faces = [.. named.Select(candidate => candidate.IsFace)];
+        return Enumerable.Range(0, 31).Select(tenth =>
+        {
+            var weight = tenth / 10.0;
+            double[] together = [.. named.Select(candidate => candidate.Check + weight * candidate.Find)];
+            var calibration = Calibration.Fit(together, faces);
+            var losses = together.Zip(faces).ToLookup(pair => pair.Second, pair => Metrics.LogLoss([calibration.Probability(pair.First)], [pair.Second]));
+            return (Loss: losses[true].Average() + losses[false].Average(), Detector: new Detector(find, check, calibration, weight / calibration.Temperature));
+        }).MinBy(tried => tried.Loss).Detector;
+    }
+
+    private static double Logit(double probability) => Math.Log(probability / (1 - probability));
+
+    /// <summary>
+    /// Moves the confidence of everything until one half, where a face counts, is what hardly anything reaches that is none: the
     /// second stage learned from faces and others half and half, where in photographs others are by far the most.
     /// </summary>
-    private Calibration Cautious(StageCheckpoint find, StageCheckpoint check, Calibration calibration, IReadOnlyList<FacePicture> faces, IReadOnlyList<GreyImage> scenes)
+    private Detector Cautious(Detector trained, IReadOnlyList<FacePicture> faces, IReadOnlyList<GreyImage> scenes)
     {
         var path = Path.Combine(run, "cautious.onnx");
-        FaceExport.Write(path, find, check, calibration, Licence);
+        FaceExport.Write(path, trained.Find, trained.Check, trained.Calibration, trained.FindWeight, Licence);
         using var detector = FaceDetector.Load(path);
         var composer = new Composer(faces, scenes, new CompositionOptions { Width = 480, Height = 360, MinBox = 24, MaxBox = 200, LargeShare = 0, MaxFaces = 4, MaxDistractors = 0, Spoiling = 0.5 });
         var (pictures, mistakes) = (0, new List<float>());
@@ -116,10 +136,10 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         }
 
         var allowed = (int)(FalseFacesAPicture * pictures);
-        var threshold = mistakes.OrderDescending().Skip(allowed).FirstOrDefault(LeastConfidence);
-        threshold = Math.Min(threshold, MostConfidence);
-        tell($"a confidence of {threshold:F4} is passed by {allowed} of {mistakes.Count} mistakes in {pictures} held-out pictures, and becomes 0.5");
-        return calibration with { Bias = calibration.Bias - Math.Log(threshold / (1 - threshold)) };
+        // With hardly a mistake at all, nothing need be moved.
+        var threshold = Math.Min(mistakes.OrderDescending().Skip(allowed).FirstOrDefault(FaceExport.Threshold), MostConfidence);
+        tell($"a confidence of {threshold:F4} is passed by {allowed} of {mistakes.Count} mistakes in {pictures} held-out pictures, and becomes 0.5; the first stage's word counts {trained.FindWeight:F2}");
+        return trained with { Calibration = trained.Calibration with { Bias = trained.Calibration.Bias - Logit(threshold) } };
     }
 
     private StageCheckpoint? Earlier(string path, Layout layout, Dictionary<string, string> data)

@@ -23,9 +23,10 @@ internal static class FaceExport
     /// <summary>Writes both files.</summary>
     /// <param name="find">Path of the first stage's.</param>
     /// <param name="calibration">Of the second stage.</param>
+    /// <param name="findWeight">How much the first stage's logit counts beside the second one's calibrated one.</param>
     /// <param name="candidateThreshold">Other than the usual one, to collect mistakes with.</param>
     public static void Write(
-        string find, StageCheckpoint finder, StageCheckpoint checker, Calibration calibration, string licence, float candidateThreshold = CandidateThreshold)
+        string find, StageCheckpoint finder, StageCheckpoint checker, Calibration calibration, double findWeight, string licence, float candidateThreshold = CandidateThreshold)
     {
         AtomicFile.Write(find, FaceOnnxWriter.WriteFind(finder.Average, Describe(finder, licence) with
         {
@@ -45,6 +46,7 @@ internal static class FaceExport
             Side = CheckArchitecture.Side,
             Margin = CheckArchitecture.Margin,
             DeviationFloor = CheckArchitecture.DeviationFloor,
+            FindWeight = (float)findWeight,
             Cost = new ModelCost(CheckArchitecture.Layers, CheckArchitecture.Layout.Parameters, CheckArchitecture.MultiplyAdds),
         }, calibration));
     }

@@ -9,6 +9,21 @@ namespace SmileApi.Tests.Faces;
 public sealed class FaceSearchTests
 {
     [Fact]
+    public void Both_stages_are_heard_in_logits()
+    {
+        foreach (var (check, find, weight) in new[] { (0.7f, 0.2f, 0.5f), (0.01f, 0.99f, 1f), (0.999f, 0.1f, 0f), (0.5f, 0.6f, 2f) })
+        {
+            var logit = Math.Log(check / (1.0 - check)) + weight * Math.Log(find / (1.0 - find));
+            Assert.Equal(1 / (1 + Math.Exp(-logit)), FaceSearch.Confidence(check, find, weight), 6);
+        }
+
+        Assert.Equal(0.3f, FaceSearch.Confidence(0.3f, 0.9f, findWeight: 0), 6);
+        Assert.Equal(1, FaceSearch.Confidence(1, 0.5f, 1));
+        Assert.Equal(0, FaceSearch.Confidence(0, 0.5f, 1));
+        Assert.False(FaceSearch.Confidence(float.NaN, 0.5f, 1) >= 0);
+    }
+
+    [Fact]
     public void White_squares_of_any_size_anywhere_are_found_where_they_are() =>
         Gen.Select(Gen.Int[64, 1500], Gen.Int[64, 900], Gen.Int[17, 60], Gen.Double[0, 1], Gen.Double[0, 1], Gen.Double[0, 1]).Sample(
             (width, height, minFace, size, x, y) =>

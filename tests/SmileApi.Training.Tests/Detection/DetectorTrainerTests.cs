@@ -29,7 +29,7 @@ public sealed class DetectorTrainerTests : IDisposable
 
         Stages.Same(whole!.Find, resumed!.Find);
         Stages.Same(whole.Check, resumed.Check);
-        Assert.Equal(whole.Calibration, resumed.Calibration);
+        Assert.Equal((whole.Calibration, whole.FindWeight), (resumed.Calibration, resumed.FindWeight));
         Assert.Equal(told[^1], rest[^1]);
     }
 

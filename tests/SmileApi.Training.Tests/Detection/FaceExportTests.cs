@@ -113,7 +113,7 @@ public sealed class FaceExportTests
         Assert.Equal(("find", "check"), (find.Stage, check.Stage));
         Assert.Equal((120f, 60f, 8, 24f), (find.Mean, find.Deviation, find.Stride, find.ReferenceSide));
         Assert.Equal((16f, 40f, 0.1f), (find.MinBox, find.MaxBox, find.Threshold));
-        Assert.Equal((40, 1.2f, 8f, 0.5f), (check.Side, check.Margin, check.DeviationFloor, check.Threshold));
+        Assert.Equal((40, 1.2f, 8f, 0.5f, 0.75f), (check.Side, check.Margin, check.DeviationFloor, check.Threshold, check.FindWeight));
         Assert.Equal(FindArchitecture.Layout.Parameters, find.Cost.Parameters);
         Assert.Equal(CheckArchitecture.MultiplyAdds, check.Cost.MultiplyAdds);
         Assert.All([find, check], stage =>
@@ -147,11 +147,11 @@ public sealed class FaceExportTests
         var (finder, checker) = (Stages.Checkpoint(find), Stages.Checkpoint(check));
         if (candidateThreshold is { } threshold)
         {
-            FaceExport.Write(path, finder, checker, Calibrated, "For tests.", threshold);
+            FaceExport.Write(path, finder, checker, Calibrated, findWeight: 0.75, "For tests.", threshold);
         }
         else
         {
-            FaceExport.Write(path, finder, checker, Calibrated, "For tests.");
+            FaceExport.Write(path, finder, checker, Calibrated, findWeight: 0.75, "For tests.");
         }
     }
 

@@ -122,7 +122,7 @@ public sealed class StageTrainerTests
         Needs.LibTorch();
         using var folder = new TemporaryFolder();
         var nothing = Stages.Checkpoint(FindArchitecture.RandomWeights(1));
-        FaceExport.Write(folder["faces.onnx"], nothing, Stages.Checkpoint(Weights.Zero(CheckArchitecture.Layout)), Calibration.None, "For tests.");
+        FaceExport.Write(folder["faces.onnx"], nothing, Stages.Checkpoint(Weights.Zero(CheckArchitecture.Layout)), Calibration.None, findWeight: 0, "For tests.");
         using var detector = new Detectors(folder["faces.onnx"]);
         var trainer = new CheckTrainer(Short with { CheckBatch = 4 }, Source(detector.Networks), [], Data, _ => { }, _ => { });
         Assert.Contains("train it longer", Assert.Throws<CommandException>(() => trainer.Run(null, CancellationToken.None)).Message, StringComparison.Ordinal);
