@@ -10,7 +10,9 @@ internal sealed class Service : IAsyncDisposable
     private readonly Process _process;
     private readonly HttpClient _http;
 
-    private Service(Process process, Uri address) => (_process, _http) = (process, new HttpClient { BaseAddress = address });
+    private readonly Task _drained;
+
+    private Service(Process process, Uri address, Task drained) => (_process, _http, _drained) = (process, new HttpClient { BaseAddress = address }, drained);
 
     /// <summary>Processor time that the service has used so far, in user and kernel mode.</summary>
     public TimeSpan CpuTime
@@ -45,9 +47,9 @@ internal sealed class Service : IAsyncDisposable
             var at = line.IndexOf(Listening, StringComparison.Ordinal);
             if (at >= 0)
             {
-                process.OutputDataReceived += (_, _) => { }; // Read on, or the pipe fills up and the service waits.
-                process.BeginOutputReadLine();
-                return new Service(process, new Uri(line[(at + Listening.Length)..].Trim()));
+                // Read on, or the pipe fills up and the service waits.
+                var drained = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+                return new Service(process, new Uri(line[(at + Listening.Length)..].Trim()), drained);
             }
         }
 
@@ -74,6 +76,7 @@ internal sealed class Service : IAsyncDisposable
         _http.Dispose();
         _process.Kill();
         await _process.WaitForExitAsync();
+        await _drained;
         _process.Dispose();
     }
 }

@@ -42,6 +42,9 @@ internal sealed record CompositionOptions
     /// <summary>Share of faces over a part of which something is laid, 0..1.</summary>
     public double HiddenShare { get; init; } = 0.12;
 
+    /// <summary>Share of faces that are turned further than people mostly hold their heads, up to 32 degrees, 0..1.</summary>
+    public double TurnedShare { get; init; } = 0.35;
+
     /// <summary>How much pictures are spoilt, 0 not at all to 1.</summary>
     public double Spoiling { get; init; } = 1;
 }
@@ -179,7 +182,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
             };
             var (x, y) = ((float)random.Uniform(0, canvas.Width), (float)random.Uniform(0, canvas.Height));
             var size = (float)Math.Exp(random.Uniform(Math.Log(5), Math.Log(80)));
-            switch ((int)random.Uniform(0, Letters is null ? 4 : 8))
+            switch ((int)random.Uniform(0, Letters is null ? 5 : 9))
             {
                 case 0:
                     drawing.DrawCircle(x, y, size / 2, paint);
@@ -194,6 +197,9 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                     drawing.DrawLine(x, y, x + (float)random.Uniform(-2, 2) * size, y + (float)random.Uniform(-2, 2) * size, paint);
                     break;
                 case 4:
+                    DrawWheel(drawing, x, y, size, paint, ref random);
+                    break;
+                case 5:
                     // A page, a sign, a newspaper.
                     using (var font = new SKFont(Letters, size / 4 + 4))
                     {
@@ -229,6 +235,29 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                     row[x] = pixels[at] + row[x] * (1 - alpha / 255f);
                 }
             }
+        }
+    }
+
+    /// <summary>A wheel, a dial, a clock, a plate, a flower: round and full of detail, as faces are.</summary>
+    private static void DrawWheel(SKCanvas drawing, float x, float y, float size, SKPaint paint, ref SplitMix random)
+    {
+        using var other = paint.Clone();
+        var level = (byte)random.Uniform(0, 256);
+        other.Color = new SKColor(level, level, level, paint.Color.Alpha);
+        (paint.Style, other.Style) = (SKPaintStyle.Fill, SKPaintStyle.Stroke);
+        drawing.DrawCircle(x, y, size / 2, paint);
+        var rings = (int)random.Uniform(0, 4);
+        for (var ring = 0; ring < rings; ring++)
+        {
+            drawing.DrawCircle(x, y, size / 2 * (float)random.Uniform(0.15, 1), other);
+        }
+
+        var (spokes, turn) = ((int)random.Uniform(3, 16), random.Uniform(0, Math.PI));
+        var (from, to) = (size / 2 * (float)random.Uniform(0, 0.8), size / 2 * (float)random.Uniform(0.7, 1));
+        for (var spoke = 0; spoke < spokes; spoke++)
+        {
+            var (sin, cos) = Math.SinCos(turn + 2 * Math.PI * spoke / spokes);
+            drawing.DrawLine(x + from * (float)cos, y + from * (float)sin, x + to * (float)cos, y + to * (float)sin, other);
         }
     }
 
@@ -275,7 +304,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         if (FindRoom(DrawBox(ref random), random.Uniform() < options.CutShare, placed, ref random) is { } box)
         {
             // Mostly as people hold their heads, seldom further.
-            var roll = (float)Math.Clamp(random.Normal() * (random.Uniform() < 0.75 ? 6 : 18) * Math.PI / 180, -MaxRoll, MaxRoll);
+            var roll = (float)Math.Clamp(random.Normal() * (random.Uniform() < 1 - options.TurnedShare ? 6 : 18) * Math.PI / 180, -MaxRoll, MaxRoll);
             var inside = Overlap(box, new FaceSquare(0, 0, 1), options.Width, options.Height) / (box.Side * box.Side);
             placed.Add((box, roll, (float)inside));
         }
@@ -288,7 +317,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         var sampler = picture.For(crop.Side);
         var sign = random.Uniform() < 0.5 ? -1f : 1f;
         var stretch = (float)Math.Exp(random.Uniform(-0.1, 0.1));
-        Paste(canvas, box, roll, Mask.OfFace(ref random), Tone.Of(ref random), (u, v) => sampler.At(sign * u * stretch, v / stretch), ref random);
+        Paste(canvas, box, roll, Mask.OfFace(ref random), Tone.Of(options.Spoiling, ref random), (u, v) => sampler.At(sign * u * stretch, v / stretch), ref random);
         if (random.Uniform() < options.HiddenShare)
         {
             Hide(canvas, crop, ref random);
@@ -302,13 +331,13 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         {
             var drop = (float)random.Uniform(1.0, 1.4) * box.Side;
             var shoulders = new Mask((float)random.Uniform(0.8, 1.5), (float)random.Uniform(0.7, 1), 2, (float)random.Uniform(2, 6), (float)random.Uniform(0.02, 0.15));
-            Paste(canvas, box with { Y = box.Y + drop }, roll: 0, shoulders, Tone.Of(ref random), Cloth(ref random), ref random);
+            Paste(canvas, box with { Y = box.Y + drop }, roll: 0, shoulders, Tone.Of(options.Spoiling, ref random), Cloth(ref random), ref random);
         }
 
         if (random.Uniform() < 0.6)
         {
             var hair = new Mask((float)random.Uniform(0.65, 0.95), (float)random.Uniform(0.75, 1.05), (float)random.Uniform(0.1, 1.1), (float)random.Uniform(2, 3.5), (float)random.Uniform(0.02, 0.2));
-            Paste(canvas, box, roll, hair, Tone.Of(ref random), Cloth(ref random), ref random);
+            Paste(canvas, box, roll, hair, Tone.Of(options.Spoiling, ref random), Cloth(ref random), ref random);
         }
     }
 
@@ -417,7 +446,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                 break;
         }
 
-        Paste(canvas, box, (float)(random.Uniform(-1, 1) * MaxRoll), Mask.OfFace(ref random), Tone.Of(ref random), texture, ref random);
+        Paste(canvas, box, (float)(random.Uniform(-1, 1) * MaxRoll), Mask.OfFace(ref random), Tone.Of(options.Spoiling, ref random), texture, ref random);
         placed.Add((box, 0, 1));
     }
 
@@ -567,12 +596,13 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
     /// <summary>A face's own light: gamma, contrast, brightness, and a light from one side.</summary>
     private readonly record struct Tone(float[] Table, float Across, float Down)
     {
-        public static Tone Of(ref SplitMix random)
+        /// <param name="strength">How far it may be from the picture's own light, 0 not at all to 1.</param>
+        public static Tone Of(double strength, ref SplitMix random)
         {
-            var gamma = Math.Exp(random.Uniform(-0.5, 0.5));
-            var contrast = Math.Exp(random.Uniform(-0.7, 0.3));
-            var brightness = random.Uniform(-45, 45);
-            var (across, down) = random.Uniform() < 0.3 ? ((float)random.Uniform(-90, 90), (float)random.Uniform(-50, 50)) : (0, 0);
+            var gamma = Math.Exp(strength * random.Uniform(-0.5, 0.5));
+            var contrast = Math.Exp(strength * random.Uniform(-0.7, 0.3));
+            var brightness = strength * random.Uniform(-45, 45);
+            var (across, down) = random.Uniform() < 0.3 * strength ? ((float)random.Uniform(-90, 90), (float)random.Uniform(-50, 50)) : (0, 0);
             var table = new float[257];
             for (var level = 0; level < table.Length; level++)
             {

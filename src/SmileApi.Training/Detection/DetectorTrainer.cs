@@ -19,7 +19,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
     private const float MistakesFrom = 0.03f;
 
     /// <summary>How many false faces a held-out picture may have at the default confidence.</summary>
-    private const double FalseFacesAPicture = 0.03;
+    private const double FalseFacesAPicture = 0.07;
 
     // Between them a confidence can be told from 0 and from 1, whose logits are infinite.
     private const float LeastConfidence = 0.01f;
@@ -64,7 +64,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
             }
 
             using var network = new CheckNetwork(check.Average);
-            return Cautious(Weigh(find, check, CheckTrainer.Logits(network, candidates), candidates), otherFaces, otherScenes);
+            return Cautious(Calibrated(find, check, CheckTrainer.Logits(network, candidates), candidates), otherFaces, otherScenes);
         }
 
         void SaveFind(StageCheckpoint checkpoint)
@@ -92,21 +92,15 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         .Select(name => Path.Combine(folder, name)).Where(File.Exists).ToDictionary(path => Path.GetFileName(path), Archive.Hash);
 
     /// <summary>
-    /// How much the first stage's word is to count: it sees the surroundings, which the second does not, so that together they
-    /// are wrong less often than either.
+    /// Calibrates what both stages say together. The first sees the surroundings, which the second does not, so that together
+    /// they are wrong less often than either.
     /// </summary>
-    private static Detector Weigh(StageCheckpoint find, StageCheckpoint check, double[] logits, IReadOnlyList<Candidate> candidates)
+    private Detector Calibrated(StageCheckpoint find, StageCheckpoint check, double[] logits, IReadOnlyList<Candidate> candidates)
     {
-        var named = candidates.Zip(logits).Where(pair => pair.First.Find is not null).Select(pair => (pair.First.IsFace, Find: Logit(pair.First.Find!.Value), Check: pair.Second)).ToArray();
-        bool[] faces = [.. named.Select(candidate => candidate.IsFace)];
-        return Enumerable.Range(0, 31).Select(tenth =>
-        {
-            var weight = tenth / 10.0;
-            double[] together = [.. named.Select(candidate => candidate.Check + weight * candidate.Find)];
-            var calibration = Calibration.Fit(together, faces);
-            var losses = together.Zip(faces).ToLookup(pair => pair.Second, pair => Metrics.LogLoss([calibration.Probability(pair.First)], [pair.Second]));
-            return (Loss: losses[true].Average() + losses[false].Average(), Detector: new Detector(find, check, calibration, weight / calibration.Temperature));
-        }).MinBy(tried => tried.Loss).Detector;
+        var named = candidates.Zip(logits).Where(pair => pair.First.Find is not null).ToArray();
+        var calibration = Calibration.Fit(
+            [.. named.Select(pair => pair.Second + options.FindWeight * Logit(pair.First.Find!.Value))], [.. named.Select(pair => pair.First.IsFace)]);
+        return new Detector(find, check, calibration, options.FindWeight / calibration.Temperature);
     }
 
     private static double Logit(double probability) => Math.Log(probability / (1 - probability));
@@ -138,7 +132,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         var allowed = (int)(FalseFacesAPicture * pictures);
         // With hardly a mistake at all, nothing need be moved.
         var threshold = Math.Min(mistakes.OrderDescending().Skip(allowed).FirstOrDefault(FaceExport.Threshold), MostConfidence);
-        tell($"a confidence of {threshold:F4} is passed by {allowed} of {mistakes.Count} mistakes in {pictures} held-out pictures, and becomes 0.5; the first stage's word counts {trained.FindWeight:F2}");
+        tell($"a confidence of {threshold:F4} is passed by {allowed} of {mistakes.Count} mistakes in {pictures} held-out pictures, and becomes 0.5");
         return trained with { Calibration = trained.Calibration with { Bias = trained.Calibration.Bias - Logit(threshold) } };
     }
 

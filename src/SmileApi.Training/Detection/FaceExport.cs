@@ -8,10 +8,10 @@ internal static class FaceExport
     public const string Version = "1.0.0";
 
     /// <summary>
-    /// The first stage names what it gives this probability and more; the second decides. Lower costs time for candidates that are
-    /// hardly ever faces.
+    /// The first stage names what it gives this probability and more; the second decides. At 0.1 it names three times as many and
+    /// no more faces are found in the end; at 0.3 it names half as many and one face in a hundred is lost.
     /// </summary>
-    private const float CandidateThreshold = 0.1f;
+    private const float CandidateThreshold = 0.2f;
 
     /// <summary>From this confidence on something is a face, unless a caller says otherwise.</summary>
     public const float Threshold = 0.5f;

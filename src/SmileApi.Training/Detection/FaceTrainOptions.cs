@@ -6,8 +6,8 @@ internal sealed record FaceTrainOptions
     /// <summary>Seed of all randomness. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Steps of the first stage. Default 20,000.</summary>
-    public int FindSteps { get; init; } = 20_000;
+    /// <summary>Steps of the first stage. Default 12,000.</summary>
+    public int FindSteps { get; init; } = 12_000;
 
     /// <summary>Composed pictures of 192x192 pixels a step of the first stage. Default 16.</summary>
     public int FindBatch { get; init; } = 16;
@@ -15,20 +15,26 @@ internal sealed record FaceTrainOptions
     /// <summary>Largest learning rate of the first stage. Default 0.04.</summary>
     public double FindRate { get; init; } = 0.04;
 
-    /// <summary>Steps of the second stage. Default 8,000.</summary>
-    public int CheckSteps { get; init; } = 8_000;
+    /// <summary>Steps of the second stage. Default 13,000.</summary>
+    public int CheckSteps { get; init; } = 13_000;
 
     /// <summary>Fewest candidates a step of the second stage. Default 128.</summary>
     public int CheckBatch { get; init; } = 128;
 
-    /// <summary>Largest learning rate of the second stage. Default 0.05.</summary>
-    public double CheckRate { get; init; } = 0.05;
+    /// <summary>Largest learning rate of the second stage. Default 0.12.</summary>
+    public double CheckRate { get; init; } = 0.12;
 
     /// <summary>
     /// How much being off with a box counts against taking one thing for the other, above 0. The absolute error pulls as hard at
     /// a small mistake as at a large one, and would otherwise drown the question whether it is a face at all. Default 0.1.
     /// </summary>
     public double BoxWeight { get; init; } = 0.1;
+
+    /// <summary>
+    /// How much the first stage's logit counts beside the second's, at least 0. Among 58 scenes and 400 composed pictures with
+    /// one false face in 20 pictures 92.9 % were found at 0, 94.1 at 0.25, 94.7 at 0.5 and at 1. Default 0.5.
+    /// </summary>
+    public double FindWeight { get; init; } = 0.5;
 
     /// <summary>Share of the features before the second stage's linear layer that each step leaves out, 0..1. Default 0.2.</summary>
     public double Dropout { get; init; } = 0.2;

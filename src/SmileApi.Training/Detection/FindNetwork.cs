@@ -16,7 +16,7 @@ internal static class FindArchitecture
     public const int ReferenceSide = 24;
 
     /// <summary>Smallest box that a pyramid relies on, in pixels.</summary>
-    public const int MinBox = 16;
+    public const int MinBox = 14;
 
     /// <summary>Largest box that is found well, in pixels.</summary>
     public const int MaxBox = 40;

@@ -147,7 +147,8 @@ public sealed class DetectTests(SmileApp app)
         var faces = Faces(await app.ClassifyAsync(crowd.Jpeg(), "?limit=1000"));
 
         Assert.InRange(faces.Count, 97, 103);
-        Assert.Equal(faces.OrderByDescending(face => face.Box.Width * face.Box.Height).First(), faces[0]);
+        // Their order is that of the boxes before they are rounded.
+        Assert.All(faces.Skip(1), face => Assert.True(face.Box.Width <= faces[0].Box.Width + 1));
         Assert.InRange(faces.Count(face => face.Smile), 55, 75);
     }
 

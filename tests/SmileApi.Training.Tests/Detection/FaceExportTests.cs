@@ -112,7 +112,7 @@ public sealed class FaceExportTests
         var (find, check) = (detector.Find.Metadata, detector.Check.Metadata);
         Assert.Equal(("find", "check"), (find.Stage, check.Stage));
         Assert.Equal((120f, 60f, 8, 24f), (find.Mean, find.Deviation, find.Stride, find.ReferenceSide));
-        Assert.Equal((16f, 40f, 0.1f), (find.MinBox, find.MaxBox, find.Threshold));
+        Assert.Equal((14f, 40f, 0.2f), (find.MinBox, find.MaxBox, find.Threshold));
         Assert.Equal((40, 1.2f, 8f, 0.5f, 0.75f), (check.Side, check.Margin, check.DeviationFloor, check.Threshold, check.FindWeight));
         Assert.Equal(FindArchitecture.Layout.Parameters, find.Cost.Parameters);
         Assert.Equal(CheckArchitecture.MultiplyAdds, check.Cost.MultiplyAdds);

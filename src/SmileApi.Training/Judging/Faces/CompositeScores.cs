@@ -8,7 +8,8 @@ namespace SmileApi.Training;
 /// </summary>
 /// <param name="Hard">
 /// Whether pictures are as hard as those learned from, with things blended in that are nearly faces, lone eyes or faces upside down,
-/// and faces cut by the border; else there are only whole faces, and half as much is spoilt.
+/// letters drawn, and faces turned far or cut by the border; else there are only whole faces, turned as people mostly hold their
+/// heads, and a quarter as much is spoilt.
 /// </param>
 /// <param name="Tried">Faces that were to be in each picture; where there is no room for all, there are fewer.</param>
 /// <param name="Pictures">Pictures composed.</param>
@@ -45,7 +46,7 @@ internal sealed record CompositeScores(bool Hard, int Tried, int Pictures, int F
         CompositeScores Measure(bool hard, int each, int width, int height)
         {
             var options = new CompositionOptions { Width = width, Height = height, MinBox = 24, MaxBox = 200, LargeShare = 0, MinFaces = each, MaxFaces = each };
-            var composer = new Composer(faces, scenes, hard ? options : options with { MaxDistractors = 0, CutShare = 0, Spoiling = 0.5 });
+            var composer = new Composer(faces, scenes, hard ? options : options with { MaxDistractors = 0, CutShare = 0, TurnedShare = 0, DrawingShare = 0, Spoiling = 0.25 });
             var sum = new CompositeScores(hard, each, (tried + each - 1) / each, 0, 0, 0, 0);
             for (var i = 0; i < sum.Pictures; i++)
             {

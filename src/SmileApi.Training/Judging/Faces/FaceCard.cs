@@ -177,7 +177,7 @@ internal static class FaceCard
         $"""
         ## In composed pictures and empty scenes
 
-        Composed of people of `test` and scenes held out, boxes from 24 to 200 pixels; once of whole faces and half as much spoilt as for learning, and once as hard as for learning, among distractors. Faces that noise, darkness or the border leave too little of do not count.
+        Composed of people of `test` and scenes held out, boxes from 24 to 200 pixels; once of whole faces, held upright as people mostly do and a quarter as much spoilt as for learning, and once as hard as for learning, turned, cut and among distractors. Faces that noise, darkness or the border leave too little of do not count.
 
         | faces a picture | pictures | faces | found | of the boxes, false |
         |---|---|---|---|---|
