@@ -27,8 +27,8 @@ internal static class FaceCard
         ## What it gets wrong
 
         - **What looks like a face**: letters and crests, textures of a dozen pixels, leaves, hands, statues, masks, dolls, animals. It says "face" to any of them now and then, and what the smile model says of them means nothing.
-        - **Faces that it hardly learned**: profiles, heads tilted by more than about 40 degrees or upside down, faces mostly covered, very dark or back-lit ones, coarse prints.
-        - **Small faces.** Nothing below 16 pixels of box is searched for; by default nothing much below 20 pixels or 3 % of the picture's longer side.
+        - **Faces that it hardly learned**: profiles, heads tilted by more than about 20 degrees or upside down, faces mostly covered, very dark or back-lit ones, coarse prints.
+        - **Small faces.** Nothing below 14 pixels of box is searched for; by default nothing much below 20 pixels or 3 % of the picture's longer side.
         - **People unlike those in press photographs**: adults, many of them public figures, mostly men, looking towards a camera, around the year 2000, and small faces from the web. No figures by group exist, so nothing is promised for any.
         - It tells where a face is, and not whose.
         """;
@@ -98,7 +98,7 @@ internal static class FaceCard
 
             Nobody drew boxes for it. Pictures were composed while it learned: faces of the people of `train` and unlabelled faces from the web, blended by soft masks of many shapes into photographs without faces, at all sizes, tilted, lit, hidden in part and cut by the border, among things blended in alike that are no faces: pieces of scenes, faces upside down or shuffled, lone eyes and mouths, symmetric noise, letters and shapes. Whole pictures were then blurred, made noisy, stored as JPEG or printed in dots. The second stage learned from what the first one found in such pictures, rightly and wrongly.{hashes}
 
-            A fifth of the scenes was held out, by the SHA-256 of their names. Choices were made by composed pictures of the people of `val` in half of those; the other half, the people of `test` and the photographs below were for the figures only.
+            A fifth of the scenes was held out, by the SHA-256 of their names. The default confidence was set by composed pictures of the people of `val` in half of those; how much the first stage's word counts, from where on it names candidates and at which size the search begins were chosen with both halves in sight. The people of `test` and the photographs below were for the figures only. The photographs were read three times: by a rough detector, whose poor score led to pages, stripes and clothes being drawn into the composed pictures; by the detector before its second stage learned for longer, with dials and wheels; and by this one.
             """);
     }
 
