@@ -75,7 +75,8 @@ public sealed class FaceFinderTests(SmileApp app)
             }
             else
             {
-                Assert.True((long)width * height * Math.Min(1, 256.0 / minFace / minFace) < 8_100_000);
+                var scale = Math.Min(1, app.Get<FaceDetector>().Find.Metadata.MinBox / (double)minFace);
+                Assert.True(width * scale * (height * scale) < 8_100_000);
             }
         });
 
