@@ -8,8 +8,8 @@ internal static class FaceExport
     public const string Version = "1.0.0";
 
     /// <summary>
-    /// The first stage names what it gives this probability and more; the second decides. At 0.1 it names three times as many and
-    /// no more faces are found in the end; at 0.3 it names half as many and one face in a hundred is lost.
+    /// The first stage names what it gives this probability and more; the second decides. Much lower costs time for candidates that
+    /// are hardly ever faces; much higher loses faces.
     /// </summary>
     private const float CandidateThreshold = 0.2f;
 
