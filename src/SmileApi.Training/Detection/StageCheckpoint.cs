@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace SmileApi.Training;
@@ -51,53 +48,11 @@ internal sealed record StageCheckpoint
     public int Step => History.Count == 0 ? 0 : History[^1].Step;
 
     /// <summary>Writes the checkpoint, whole or not at all.</summary>
-    public void Save(string path) => AtomicFile.Write(path, file =>
-    {
-        using var writer = new BinaryWriter(file, Encoding.UTF8, leaveOpen: true);
-        writer.Write(Magic);
-        writer.Write(JsonSerializer.Serialize(this));
-        foreach (var weights in new[] { Current, Velocity, Average })
-        {
-            foreach (var (name, _) in weights.Layout.Tensors)
-            {
-                writer.Write(MemoryMarshal.AsBytes(weights[name].AsSpan()));
-            }
-        }
-    });
+    public void Save(string path) => CheckpointFile.Write(path, Magic, this, Current, Velocity, Average);
 
     /// <summary>Reads a checkpoint of a network of the given layout; null when there is none.</summary>
     /// <exception cref="CommandException">It is damaged, or of another network.</exception>
-    public static StageCheckpoint? Load(string path, Layout layout)
-    {
-        if (!File.Exists(path))
-        {
-            return null;
-        }
-
-        try
-        {
-            using var reader = new BinaryReader(File.OpenRead(path));
-            if (!reader.ReadBytes(Magic.Length).AsSpan().SequenceEqual(Magic))
-            {
-                throw new CommandException($"{path} is not a checkpoint of this version.");
-            }
-
-            var checkpoint = JsonSerializer.Deserialize<StageCheckpoint>(reader.ReadString()) ?? throw new CommandException($"{path} is empty.");
-            checkpoint = checkpoint with { Current = Read(), Velocity = Read(), Average = Read() };
-            return reader.BaseStream.Position == reader.BaseStream.Length
-                ? checkpoint
-                : throw new CommandException($"{path} is longer than a checkpoint of this version.");
-
-            Weights Read() => Weights.From(layout, (_, length) =>
-            {
-                var values = new float[length];
-                reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
-                return values;
-            });
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or JsonException)
-        {
-            throw new CommandException($"{path} cannot be read: {e.Message}");
-        }
-    }
+    public static StageCheckpoint? Load(string path, Layout layout) => !File.Exists(path)
+        ? null
+        : CheckpointFile.Read<StageCheckpoint>(path, Magic, layout, (stage, next) => stage with { Current = next(), Velocity = next(), Average = next() });
 }

@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using SmileApi.Imaging;
 using SmileApi.Inference;
@@ -80,54 +77,16 @@ internal sealed record Checkpoint
     public int Epoch => History[^1].Epoch;
 
     /// <summary>Writes the checkpoint of a run, whole or not at all.</summary>
-    public void Save(string run) => AtomicFile.Write(Path.Combine(run, FileName), file =>
-    {
-        using var writer = new BinaryWriter(file, Encoding.UTF8, leaveOpen: true);
-        writer.Write(Magic);
-        writer.Write(JsonSerializer.Serialize(this));
-        foreach (var weights in new[] { Current, Velocity, Average, Best })
-        {
-            foreach (var (name, _) in Architecture.Layout.Tensors)
-            {
-                writer.Write(MemoryMarshal.AsBytes(weights[name].AsSpan()));
-            }
-        }
-    });
+    public void Save(string run) => CheckpointFile.Write(Path.Combine(run, FileName), Magic, this, Current, Velocity, Average, Best);
 
     /// <summary>Reads the checkpoint of a run.</summary>
     /// <exception cref="CommandException">There is none, or it is damaged.</exception>
     public static Checkpoint Load(string run)
     {
         var path = Path.Combine(run, FileName);
-        if (!File.Exists(path))
-        {
-            throw new CommandException($"There is no checkpoint at {path}.");
-        }
-
-        try
-        {
-            using var reader = new BinaryReader(File.OpenRead(path));
-            if (!reader.ReadBytes(Magic.Length).AsSpan().SequenceEqual(Magic))
-            {
-                throw new CommandException($"{path} is not a checkpoint of this version.");
-            }
-
-            var checkpoint = JsonSerializer.Deserialize<Checkpoint>(reader.ReadString())!;
-            checkpoint = checkpoint with { Current = Read(), Velocity = Read(), Average = Read(), Best = Read() };
-            return reader.BaseStream.Position == reader.BaseStream.Length
-                ? checkpoint
-                : throw new CommandException($"{path} is longer than a checkpoint of this version.");
-
-            Weights Read() => Weights.From(Architecture.Layout, (_, length) =>
-            {
-                var values = new float[length];
-                reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
-                return values;
-            });
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
-        {
-            throw new CommandException($"{path} cannot be read: {e.Message}");
-        }
+        return File.Exists(path)
+            ? CheckpointFile.Read<Checkpoint>(
+                path, Magic, Architecture.Layout, (checkpoint, next) => checkpoint with { Current = next(), Velocity = next(), Average = next(), Best = next() })
+            : throw new CommandException($"There is no checkpoint at {path}.");
     }
 }
