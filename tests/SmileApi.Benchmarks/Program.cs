@@ -15,6 +15,7 @@ await using var service = await Service.StartAsync();
     ("640x480, faces=whole", () => service.AskAsync(photo, "faces=whole", faces: 1), 100),
     ("640x480, faces=detect", () => service.AskAsync(photo, "", faces: 1), 100),
     ("640x480, faces=detect, minFace=80", () => service.AskAsync(photo, "minFace=80", faces: 1), 100),
+    ("12 megapixels, faces=whole", () => service.AskAsync(large, "faces=whole", faces: 1), 12),
     ("12 megapixels, faces=detect", () => service.AskAsync(large, "", faces: 1), 12),
 ];
 

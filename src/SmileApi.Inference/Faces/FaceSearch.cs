@@ -29,6 +29,9 @@ public static class FaceSearch
     /// <summary>Most candidates of one picture that the second stage looks at.</summary>
     public const int MaxCandidates = 1024;
 
+    /// <summary>How often the second stage looks at each candidate: as it is and mirrored, as the two are wrong about different things.</summary>
+    public const int Looks = 2;
+
     // Bounds the time that suppression takes, whatever the first stage says of a picture.
     private const int MaxUnsuppressed = 4096;
 
@@ -117,6 +120,19 @@ public static class FaceSearch
         TensorPrimitives.Divide(candidate, deviation + deviationFloor, candidate);
     }
 
+    /// <summary>Mirrors a candidate left to right.</summary>
+    /// <param name="candidate">Row-major, shape <c>[40, 40]</c>.</param>
+    /// <param name="mirrored">The same shape; written in full.</param>
+    public static void Mirror(ReadOnlySpan<float> candidate, Span<float> mirrored)
+    {
+        const int Side = FaceModelMetadata.CandidateSide;
+        candidate.CopyTo(mirrored);
+        for (var y = 0; y < Side; y++)
+        {
+            mirrored.Slice(y * Side, Side).Reverse();
+        }
+    }
+
     /// <summary>Pixels of the largest level of the pyramid over a picture, which the cost of a search follows.</summary>
     public static long LargestLevel(int width, int height, float minFace, FaceModelMetadata find)
     {
@@ -175,7 +191,7 @@ public static class FaceSearch
         var faces = new List<DetectedFace>();
         foreach (var chunk in candidates.Chunk(CandidatesAtOnce))
         {
-            var checks = await Task.WhenAll(Array.ConvertAll(chunk, candidate => networks.CheckAsync(Rented(candidate.Box), aborted)));
+            var checks = await Task.WhenAll(Array.ConvertAll(chunk, candidate => LookTwiceAsync(candidate.Box)));
             foreach (var (candidate, check) in chunk.Zip(checks))
             {
                 var confidence = Confidence(check.Probability, candidate.Confidence, networks.Check.FindWeight);
@@ -191,12 +207,15 @@ public static class FaceSearch
 
         return faces;
 
-        float[] Rented(FaceSquare box)
+        async Task<FaceCheck> LookTwiceAsync(FaceSquare box)
         {
-            const int Length = FaceModelMetadata.CandidateSide * FaceModelMetadata.CandidateSide;
-            var rented = ArrayPool<float>.Shared.Rent(Length);
-            Cut(image, box, networks.Check, rented.AsSpan(0, Length));
-            return rented;
+            const int Side = FaceModelMetadata.CandidateSide;
+            var (rented, mirrored) = (ArrayPool<float>.Shared.Rent(Side * Side), ArrayPool<float>.Shared.Rent(Side * Side));
+            Cut(image, box, networks.Check, rented.AsSpan(0, Side * Side));
+            Mirror(rented.AsSpan(0, Side * Side), mirrored);
+            var (look, other) = (networks.CheckAsync(rented, aborted), networks.CheckAsync(mirrored, aborted));
+            await Task.WhenAll(look, other);
+            return FaceCheck.Mean(await look, await other);
         }
     }
 

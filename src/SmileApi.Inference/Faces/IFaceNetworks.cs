@@ -12,6 +12,16 @@ public readonly record struct FaceCheck(float Probability, float Dx, float Dy, f
 {
     /// <summary>Reads an answer of <see cref="FaceRunner"/>.</summary>
     public static FaceCheck From(ReadOnlySpan<float> answer) => new(answer[0], answer[1], answer[2], answer[3], answer[4]);
+
+    /// <summary>The mean of two looks at one candidate, of which the second saw it mirrored: of logits, places and turns.</summary>
+    public static FaceCheck Mean(FaceCheck look, FaceCheck mirrored)
+    {
+        // In odds, so that a probability that has become 0 or 1 needs no logarithm.
+        var odds = Math.Sqrt(look.Probability / (1.0 - look.Probability) * (mirrored.Probability / (1.0 - mirrored.Probability)));
+        return new FaceCheck(
+            double.IsPositiveInfinity(odds) ? 1 : (float)(odds / (1 + odds)), (look.Dx - mirrored.Dx) / 2, (look.Dy + mirrored.Dy) / 2,
+            (look.LogScale + mirrored.LogScale) / 2, (look.Roll - mirrored.Roll) / 2);
+    }
 }
 
 /// <summary>The two networks of the face detector, however they are run: at once or in batches with other callers' work.</summary>
@@ -25,8 +35,8 @@ public interface IFaceNetworks
 
     /// <summary>Runs the first stage on a tile.</summary>
     /// <param name="tile">Normalised levels, shape <c>[height, width]</c>, rented from <see cref="ArrayPool{T}.Shared"/>; taken over and returned by this method.</param>
-    /// <param name="width">In pixels, a multiple of 32, at most 640.</param>
-    /// <param name="height">In pixels, a multiple of 32, at most 640.</param>
+    /// <param name="width">In pixels, a multiple of 16, at most 640.</param>
+    /// <param name="height">In pixels, a multiple of 16, at most 640.</param>
     /// <param name="aborted">The answer is no longer wanted.</param>
     /// <returns>Shape <c>[4, height/8, width/8]</c>: planes of probability, dx, dy and log side; rented, and the caller returns it.</returns>
     Task<float[]> FindAsync(float[] tile, int width, int height, CancellationToken aborted);

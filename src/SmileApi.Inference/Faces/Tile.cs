@@ -8,10 +8,10 @@ namespace SmileApi.Inference;
 /// A part of a pyramid's level that the first stage sees at once. Tiles overlap, and each cell of the level belongs to one of
 /// them: to the one in which it lies farther from an inner edge, so that no face is found twice or half.
 /// </summary>
-/// <param name="X">Left edge in the level, a multiple of 32.</param>
-/// <param name="Y">Upper edge in the level, a multiple of 32.</param>
-/// <param name="Width">A multiple of 32; what lies beyond the level is padding.</param>
-/// <param name="Height">A multiple of 32.</param>
+/// <param name="X">Left edge in the level, a multiple of 16.</param>
+/// <param name="Y">Upper edge in the level, a multiple of 16.</param>
+/// <param name="Width">A multiple of 16; what lies beyond the level is padding.</param>
+/// <param name="Height">A multiple of 16.</param>
 /// <param name="Left">Columns of the tile, in pixels, from here on are its own.</param>
 /// <param name="Top">Rows from here on are its own.</param>
 /// <param name="Right">Columns before this one are its own.</param>
@@ -19,7 +19,7 @@ namespace SmileApi.Inference;
 internal readonly record struct Tile(int X, int Y, int Width, int Height, int Left, int Top, int Right, int Bottom)
 {
     // Coarse enough for equal sizes to meet in a run, fine enough to waste little of it.
-    private const int Multiple = 32;
+    private const int Multiple = 16;
     private const int Overlap = 64;
 
     /// <summary>Covers a level.</summary>

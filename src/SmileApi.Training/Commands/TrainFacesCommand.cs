@@ -118,11 +118,11 @@ internal static class TrainFacesCommand
 
     private static void Preview(FaceTrainOptions options, string folder, string target)
     {
-        var composer = new Composer(FacePicture.Load(folder, "train"), Scenes.Load(folder, "train"), new CompositionOptions());
+        var pictures = new FindPictures(FacePicture.Load(folder, "train"), Scenes.Load(folder, "train"), new CompositionOptions());
         for (var i = 0; i < 48; i++)
         {
             var chance = new SplitMix(options.Seed, RandomPurpose.Composition, 0, i);
-            using var composition = composer.Compose(ref chance);
+            using var composition = pictures.Next(ref chance);
             using var grey = GreyPng.Bitmap(composition.Image.Pixels, composition.Image.Width, composition.Image.Height);
             using var colour = grey.Copy(SKColorType.Rgba8888);
             using var canvas = new SKCanvas(colour);

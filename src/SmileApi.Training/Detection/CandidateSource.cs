@@ -26,12 +26,13 @@ internal sealed class CandidateSource(IReadOnlyList<FacePicture> faces, IReadOnl
 
     private const int MostOfOnePhotograph = 40;
 
-    // A crowd, a few people, a portrait, and places without anybody.
+    // A crowd, a few people, a portrait, a face that fills the picture and more, and places without anybody.
     private readonly Composer[] _composers =
     [
         new(faces, scenes, new CompositionOptions { Width = 448, Height = 336, MinBox = 14, MaxBox = 80, LargestBox = 330, LargeShare = 0.2, MinFaces = 4, MaxFaces = 14 }),
         new(faces, scenes, new CompositionOptions { Width = 384, Height = 320, MinBox = 18, MaxBox = 160, LargestBox = 420, LargeShare = 0.2, MinFaces = 1, MaxFaces = 5, MaxDistractors = 8 }),
         new(faces, scenes, new CompositionOptions { Width = 256, Height = 320, MinBox = 60, MaxBox = 260, LargestBox = 420, LargeShare = 0.25, MinFaces = 1, MaxFaces = 1, MaxDistractors = 2 }),
+        new(faces, scenes, new CompositionOptions { Width = 160, Height = 160, MinBox = 110, MaxBox = 220, LargeShare = 0, MinFaces = 1, MaxFaces = 1, MaxDistractors = 0, DrawingShare = 0.1 }),
         new(faces, scenes, new CompositionOptions { Width = 448, Height = 336, MinBox = 14, MaxBox = 120, LargestBox = 300, MinFaces = 0, MaxFaces = 0, MaxDistractors = 6, DrawingShare = 0.5 }),
         new(faces, scenes, new CompositionOptions { Width = 560, Height = 420, MinFaces = 0, MaxFaces = 0, MaxDistractors = 0, DrawingShare = 0.3, Spoiling = 0.6 }),
     ];

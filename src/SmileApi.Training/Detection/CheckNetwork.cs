@@ -27,10 +27,10 @@ internal static class CheckArchitecture
     /// </summary>
     public const float FeatureScale = 1 / 16f;
 
-    public static readonly Convolution Stem = new("stem", In: 1, Out: 24, Kernel: 5, Stride: 2, Side);         // [24, 20, 20]
+    public static readonly Convolution Stem = new("stem", In: 1, Out: 32, Kernel: 5, Stride: 2, Side);         // [32, 20, 20]
     public static readonly IReadOnlyList<Block> Blocks =
     [
-        new(new("block1.first", In: 24, Out: 48, Kernel: 3, Stride: 2, 20), new("block1.second", In: 48, Out: 48, Kernel: 3, Stride: 1, 10)), // [48, 10, 10]
+        new(new("block1.first", In: 32, Out: 48, Kernel: 3, Stride: 2, 20), new("block1.second", In: 48, Out: 48, Kernel: 3, Stride: 1, 10)), // [48, 10, 10]
         new(new("block2.first", In: 48, Out: 48, Kernel: 3, Stride: 1, 10), new("block2.second", In: 48, Out: 48, Kernel: 3, Stride: 1, 10)),
         new(new("block3.first", In: 48, Out: 80, Kernel: 3, Stride: 2, 10), new("block3.second", In: 80, Out: 80, Kernel: 3, Stride: 1, 5)),  // [80, 5, 5]
     ];

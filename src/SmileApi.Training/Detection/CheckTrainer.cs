@@ -69,19 +69,24 @@ internal sealed class CheckTrainer(
         return checkpoint;
     }
 
-    /// <summary>Logits of being a face, by the running statistics, without dropout.</summary>
+    /// <summary>Logits of being a face, by the running statistics, without dropout: means of two looks, as the service takes them.</summary>
     public static double[] Logits(CheckNetwork network, IReadOnlyList<Candidate> candidates)
     {
         using var noGradients = no_grad();
         var logits = new List<double>();
         foreach (var chunk in candidates.Chunk(128))
         {
-            using var scope = NewDisposeScope();
-            var answers = network.Forward(Images([.. chunk.SelectMany(candidate => Normalised(candidate, mirrored: false))]), training: false).data<float>().ToArray();
-            logits.AddRange(Enumerable.Range(0, chunk.Length).Select(i => (double)answers[i * CheckArchitecture.Outputs]));
+            var (looks, mirrored) = (Look(chunk, mirrored: false), Look(chunk, mirrored: true));
+            logits.AddRange(Enumerable.Range(0, chunk.Length).Select(i => (looks[i * CheckArchitecture.Outputs] + (double)mirrored[i * CheckArchitecture.Outputs]) / 2));
         }
 
         return [.. logits];
+
+        float[] Look(Candidate[] chunk, bool mirrored)
+        {
+            using var scope = NewDisposeScope();
+            return network.Forward(Images([.. chunk.SelectMany(candidate => Normalised(candidate, mirrored))]), training: false).data<float>().ToArray();
+        }
     }
 
     private StageCheckpoint Begin() => new()
@@ -113,9 +118,9 @@ internal sealed class CheckTrainer(
     private static float[] Normalised(Candidate candidate, bool mirrored)
     {
         var levels = candidate.Levels.ToArray();
-        for (var y = 0; mirrored && y < CheckArchitecture.Side; y++)
+        if (mirrored)
         {
-            levels.AsSpan(y * CheckArchitecture.Side, CheckArchitecture.Side).Reverse();
+            FaceSearch.Mirror(candidate.Levels, levels);
         }
 
         FaceSearch.Normalise(levels, CheckArchitecture.DeviationFloor);

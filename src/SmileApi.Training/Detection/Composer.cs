@@ -42,8 +42,8 @@ internal sealed record CompositionOptions
     /// <summary>Share of faces over a part of which something is laid, 0..1.</summary>
     public double HiddenShare { get; init; } = 0.12;
 
-    /// <summary>Share of faces that are turned further than people mostly hold their heads, up to 32 degrees, 0..1.</summary>
-    public double TurnedShare { get; init; } = 0.35;
+    /// <summary>Share of faces that are turned further than people mostly hold their heads, up to 40 degrees, 0..1.</summary>
+    public double TurnedShare { get; init; } = 0.4;
 
     /// <summary>How much pictures are spoilt, 0 not at all to 1.</summary>
     public double Spoiling { get; init; } = 1;
@@ -67,7 +67,7 @@ internal sealed record Composition(GreyImage Image, IReadOnlyList<ComposedFace> 
 /// </summary>
 internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<GreyImage> scenes, CompositionOptions options)
 {
-    private const double MaxRoll = 32 * Math.PI / 180;
+    private const double MaxRoll = 40 * Math.PI / 180;
 
     // SkiaSharp's own default has no letters here.
     private static readonly SKTypeface? Letters = SystemFont.Find() is { } font ? SKTypeface.FromFile(font.Bold) : null;
@@ -304,7 +304,7 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         if (FindRoom(DrawBox(ref random), random.Uniform() < options.CutShare, placed, ref random) is { } box)
         {
             // Mostly as people hold their heads, seldom further.
-            var roll = (float)Math.Clamp(random.Normal() * (random.Uniform() < 1 - options.TurnedShare ? 6 : 18) * Math.PI / 180, -MaxRoll, MaxRoll);
+            var roll = (float)Math.Clamp(random.Normal() * (random.Uniform() < 1 - options.TurnedShare ? 6 : 20) * Math.PI / 180, -MaxRoll, MaxRoll);
             var inside = Overlap(box, new FaceSquare(0, 0, 1), options.Width, options.Height) / (box.Side * box.Side);
             placed.Add((box, roll, (float)inside));
         }

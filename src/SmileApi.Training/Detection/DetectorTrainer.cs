@@ -40,7 +40,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
         var (faces, scenes) = (FacePicture.Load(folder, "train"), Scenes.Load(folder, "train"));
         var (otherFaces, otherScenes) = (FacePicture.Load(folder, "val"), Scenes.Load(folder, "val"));
         tell($"{faces.Count} faces and {scenes.Count} scenes to learn from, {otherFaces.Count} and {otherScenes.Count} to judge by; checkpoints in {run}.");
-        var find = new FindTrainer(options, new Composer(faces, scenes, new CompositionOptions()), HeldOut(otherFaces, otherScenes), data, SaveFind, step => report("find", step)).Run(earlierFind, stopping);
+        var find = new FindTrainer(options, new FindPictures(faces, scenes, new CompositionOptions()), HeldOut(otherFaces, otherScenes), data, SaveFind, step => report("find", step)).Run(earlierFind, stopping);
         if (find.Step < options.FindSteps)
         {
             return null;
@@ -146,11 +146,11 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
 
     private Composition[] HeldOut(IReadOnlyList<FacePicture> faces, IReadOnlyList<GreyImage> scenes)
     {
-        var composer = new Composer(faces, scenes, new CompositionOptions());
+        var pictures = new FindPictures(faces, scenes, new CompositionOptions());
         return [.. Enumerable.Range(0, options.HeldOut).Select(i =>
         {
             var chance = new SplitMix(options.Seed, RandomPurpose.HeldOut, i);
-            return composer.Compose(ref chance);
+            return pictures.Next(ref chance);
         })];
     }
 

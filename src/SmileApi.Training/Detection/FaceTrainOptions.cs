@@ -6,8 +6,8 @@ internal sealed record FaceTrainOptions
     /// <summary>Seed of all randomness. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Steps of the first stage. Default 12,000.</summary>
-    public int FindSteps { get; init; } = 12_000;
+    /// <summary>Steps of the first stage. Default 16,000.</summary>
+    public int FindSteps { get; init; } = 16_000;
 
     /// <summary>Composed pictures of 192x192 pixels a step of the first stage. Default 16.</summary>
     public int FindBatch { get; init; } = 16;
@@ -15,8 +15,8 @@ internal sealed record FaceTrainOptions
     /// <summary>Largest learning rate of the first stage. Default 0.04.</summary>
     public double FindRate { get; init; } = 0.04;
 
-    /// <summary>Steps of the second stage. Default 13,000.</summary>
-    public int CheckSteps { get; init; } = 13_000;
+    /// <summary>Steps of the second stage. Default 16,000.</summary>
+    public int CheckSteps { get; init; } = 16_000;
 
     /// <summary>Fewest candidates a step of the second stage. Default 128.</summary>
     public int CheckBatch { get; init; } = 128;

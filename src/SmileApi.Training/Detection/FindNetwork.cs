@@ -4,8 +4,9 @@ using static TorchSharp.torch.nn;
 namespace SmileApi.Training;
 
 /// <summary>
-/// The first stage's shape: fully convolutional, one cell of output for 8 x 8 pixels, faces of one octave of sizes. No libtorch
-/// here, so that export works where libtorch does not.
+/// The first stage's shape: fully convolutional, one cell of output for 8 x 8 pixels, faces of one octave of sizes. All channels are
+/// multiples of 16, the number that processors of today compute at once: others cost as much as the next multiple. No libtorch here,
+/// so that export works where libtorch does not.
 /// </summary>
 internal static class FindArchitecture
 {
@@ -25,13 +26,14 @@ internal static class FindArchitecture
     private const int NominalSide = 320;
 
     public static readonly Convolution Stem = new("stem", In: 1, Out: 16, Kernel: 3, Stride: 2, NominalSide);              // [16, 160, 160]
-    public static readonly Convolution Second = new("second", In: 16, Out: 24, Kernel: 3, Stride: 2, NominalSide / 2);     // [24, 80, 80]
+    public static readonly Convolution Second = new("second", In: 16, Out: 16, Kernel: 3, Stride: 2, NominalSide / 2);     // [16, 80, 80]
     public static readonly IReadOnlyList<Block> Blocks =
     [
-        new(new("block1.first", In: 24, Out: 48, Kernel: 3, Stride: 2, NominalSide / 4), new("block1.second", In: 48, Out: 48, Kernel: 3, Stride: 1, NominalSide / 8)),
-        new(new("block2.first", In: 48, Out: 48, Kernel: 3, Stride: 1, NominalSide / 8), new("block2.second", In: 48, Out: 48, Kernel: 3, Stride: 1, NominalSide / 8)),
-    ];                                                                                                                     // [48, 40, 40]
-    public static readonly Convolution Neck = new("neck", In: 48, Out: 32, Kernel: 3, Stride: 1, NominalSide / 8);         // [32, 40, 40]
+        new(new("block1.first", In: 16, Out: 32, Kernel: 3, Stride: 2, NominalSide / 4), new("block1.second", In: 32, Out: 32, Kernel: 3, Stride: 1, NominalSide / 8)),
+        new(new("block2.first", In: 32, Out: 32, Kernel: 3, Stride: 1, NominalSide / 8), new("block2.second", In: 32, Out: 32, Kernel: 3, Stride: 1, NominalSide / 8)),
+        new(new("block3.first", In: 32, Out: 32, Kernel: 3, Stride: 1, NominalSide / 8), new("block3.second", In: 32, Out: 32, Kernel: 3, Stride: 1, NominalSide / 8)),
+    ];                                                                                                                     // [32, 40, 40]
+    public static readonly Convolution Neck = new("neck", In: 32, Out: 32, Kernel: 3, Stride: 1, NominalSide / 8);         // [32, 40, 40]
 
     /// <summary>Whether a cell holds the centre of a face's box.</summary>
     public static readonly Convolution Face = new("face", In: 32, Out: 1, Kernel: 1, Stride: 1, NominalSide / 8);

@@ -11,15 +11,15 @@ namespace SmileApi.Training;
 internal sealed record StageProgress(int Step, int Steps, double Loss, double PicturesPerSecond, TimeSpan Left);
 
 /// <summary>Trains the first stage on pictures that are composed on the way; none is seen twice.</summary>
-/// <param name="composer">Of 192x192 pixels.</param>
+/// <param name="pictures">To learn from, all of one size.</param>
 /// <param name="heldOut">Pictures to tell by how far it is; nothing is chosen by them.</param>
 /// <param name="save">Called every so many steps, and before the first, with all there is to know.</param>
 /// <param name="report">Called after each step.</param>
 internal sealed class FindTrainer(
-    FaceTrainOptions options, Composer composer, IReadOnlyList<Composition> heldOut, IReadOnlyDictionary<string, string> data, Action<StageCheckpoint> save, Action<StageProgress> report)
+    FaceTrainOptions options, FindPictures pictures, IReadOnlyList<Composition> heldOut, IReadOnlyDictionary<string, string> data, Action<StageCheckpoint> save, Action<StageProgress> report)
 {
     /// <summary>Grey levels subtracted before, and divided by after.</summary>
-    public const float Mean = 120, Deviation = 60;
+    public const byte Mean = 120, Deviation = 60;
 
     /// <summary>A cell counts as found or false from here on.</summary>
     private const float Told = 0.3f;
@@ -117,7 +117,7 @@ internal sealed class FindTrainer(
         var compositions = Enumerable.Range(0, options.FindBatch).Select(i =>
         {
             var chance = new SplitMix(options.Seed, RandomPurpose.Composition, step, i);
-            return composer.Compose(ref chance);
+            return pictures.Next(ref chance);
         }).ToArray();
         var (columns, rows) = (compositions[0].Image.Width / FindArchitecture.Stride, compositions[0].Image.Height / FindArchitecture.Stride);
         var targets = Array.ConvertAll(compositions, composition => new FindTargets(composition.Faces, columns, rows));

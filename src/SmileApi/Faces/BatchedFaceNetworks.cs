@@ -7,19 +7,21 @@ namespace SmileApi.Faces;
 /// <summary>The detector's networks as one photograph uses them: in batches with the work of other callers.</summary>
 internal sealed class BatchedFaceNetworks(DynamicBatcher batcher, WorkQueue.Place place, FaceDetector detector) : IFaceNetworks
 {
+    private int _looks;
+
     public FaceModelMetadata Find => detector.Find.Metadata;
 
     public FaceModelMetadata Check => detector.Check.Metadata;
 
     /// <summary>How many candidates the second stage has looked at.</summary>
-    public int Candidates { get; private set; }
+    public int Candidates => _looks / FaceSearch.Looks;
 
     public async Task<float[]> FindAsync(float[] tile, int width, int height, CancellationToken aborted) =>
         (await batcher.RunAsync(place, WorkKind.Tile(width, height), tile, aborted)).Values;
 
     public async Task<FaceCheck> CheckAsync(float[] candidate, CancellationToken aborted)
     {
-        Candidates++;
+        _looks++;
         var answer = await batcher.RunAsync(place, WorkKind.Candidate, candidate, aborted);
         var check = FaceCheck.From(answer.Values);
         ArrayPool<float>.Shared.Return(answer.Values);

@@ -163,10 +163,10 @@ public sealed class StageTrainerTests
         if (kind == "find")
         {
             var composition = new CompositionOptions { Width = 128, Height = 96, MaxBox = 40, LargestBox = 70, MinFaces = 1, MaxFaces = 3, MaxDistractors = 2 };
-            var composer = new Composer(DrawnFaces.Pictures(1, 12), DrawnFaces.Scenes(1, 6), composition);
+            var pictures = new FindPictures(DrawnFaces.Pictures(1, 12), DrawnFaces.Scenes(1, 6), composition);
             var random = new SplitMix(options.Seed, RandomPurpose.HeldOut);
-            Composition[] heldOut = [composer.Compose(ref random), composer.Compose(ref random)];
-            return (new FindTrainer(options, composer, heldOut, Data, save ?? (_ => { }), Report).Run(from, stopping), losses);
+            Composition[] heldOut = [pictures.Next(ref random), pictures.Next(ref random)];
+            return (new FindTrainer(options, pictures, heldOut, Data, save ?? (_ => { }), Report).Run(from, stopping), losses);
         }
 
         using var folder = new TemporaryFolder();
