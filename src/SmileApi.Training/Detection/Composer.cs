@@ -134,9 +134,11 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
         var mirrored = random.Uniform() < 0.5;
         var levels = new float[side * side];
         FaceCrop.Resample(scene, new FaceSquare((float)left, (float)top, (float)(step * side)), new Normalisation(0, 1), levels, side);
+        // There are few scenes; upside down they are as good a world without faces.
+        var inverted = random.Uniform() < 0.25;
         for (var y = 0; y < canvas.Height; y++)
         {
-            var row = levels.AsSpan(y * side, canvas.Width);
+            var row = levels.AsSpan((inverted ? canvas.Height - 1 - y : y) * side, canvas.Width);
             if (mirrored)
             {
                 row.Reverse();
@@ -405,8 +407,9 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
 
         var crop = box.ToCrop();
         var sampler = faces[(int)random.Uniform(0, faces.Count)].For(crop.Side);
+        var mask = Mask.OfFace(ref random);
         Texture texture;
-        switch ((int)random.Uniform(0, 6))
+        switch ((int)random.Uniform(0, 8))
         {
             case 0:
                 texture = (u, v) => sampler.At(u, -v);
@@ -441,13 +444,34 @@ internal sealed class Composer(IReadOnlyList<FacePicture> faces, IReadOnlyList<G
                 var (grain, level, strength) = ((float)random.Uniform(1.5, 8), (float)random.Uniform(20, 235), (float)random.Uniform(20, 80));
                 texture = (u, v) => level + strength * noise.At(Math.Abs(u) * grain, (v + 1) * grain);
                 break;
+            case 4 or 5:
+                texture = Wheel(crop.Side, ref random);
+                var radius = (float)random.Uniform(0.4, 0.62);
+                mask = new Mask(radius, radius, radius, 2, (float)random.Uniform(0.02, 0.15));
+                break;
             default:
                 texture = SceneTexture(crop.Side, ref random);
                 break;
         }
 
-        Paste(canvas, box, (float)(random.Uniform(-1, 1) * MaxRoll), Mask.OfFace(ref random), Tone.Of(options.Spoiling, ref random), texture, ref random);
+        Paste(canvas, box, (float)(random.Uniform(-1, 1) * MaxRoll), mask, Tone.Of(options.Spoiling, ref random), texture, ref random);
         placed.Add((box, 0, 1));
+    }
+
+    /// <summary>A wheel, a dial, a flower as natural as a scene: a piece of one, the same in each of several sectors, and rings.</summary>
+    /// <param name="cropSide">Side of the crop as it will be drawn, in pixels.</param>
+    private Texture Wheel(float cropSide, ref SplitMix random)
+    {
+        var (piece, rings) = (SceneTexture(cropSide, ref random), new SmoothNoise(ref random));
+        var (sector, turn) = (MathF.Tau / (int)random.Uniform(3, 17), (float)random.Uniform(0, Math.Tau));
+        var (grain, strength, flatness) = ((float)random.Uniform(4, 14), random.Uniform() < 0.3 ? 0 : (float)random.Uniform(10, 90), (float)Math.Exp(random.Uniform(-0.3, 0.3)));
+        return (u, v) =>
+        {
+            var radius = MathF.Sqrt(u * u * flatness + v * v / flatness);
+            var angle = (MathF.Atan2(v, u) + MathF.PI + turn) % sector;
+            var (sin, cos) = MathF.SinCos(Math.Min(angle, sector - angle));
+            return piece(radius * cos, radius * sin) + strength * rings.At(radius * grain, 0);
+        };
     }
 
     private static void Paste(Canvas canvas, FaceSquare box, float roll, Mask mask, Tone tone, Texture texture, ref SplitMix random)

@@ -236,7 +236,8 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
     private static byte[] Grown(byte[] buffer, int filled)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(2 * buffer.Length);
+        // By so much that a large photograph is copied three times, and not once for each doubling.
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(4L * buffer.Length, Array.MaxLength));
         buffer.AsSpan(0, filled).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);
         return larger;

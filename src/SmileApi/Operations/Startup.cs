@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using SmileApi.Faces;
 using SmileApi.Inference;
@@ -27,6 +28,7 @@ internal static class Startup
         }
 
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ReceiveMemory>();
     }
 
     /// <summary>Binds a section, refuses names it does not know, and checks the ranges before the service starts.</summary>

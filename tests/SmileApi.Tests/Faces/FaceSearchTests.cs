@@ -69,13 +69,34 @@ public sealed class FaceSearchTests
 
         var face = Assert.Single(Search(image, 20, new WhiteSquares { Answer = new(0.75f, 0.25f, -0.5f, MathF.Log(1.5f), 0.125f) }));
 
-        Assert.Equal(0.75f, face.Confidence);
+        Assert.Equal(0.75f, face.Confidence, 6);
         Assert.Equal(0.125f, face.Roll);
         Assert.Equal(first.Box.Side * 1.5f, face.Box.Side, 0.01);
         Assert.Equal(Centre(first.Box).X + 0.25f * first.Box.Side, Centre(face.Box).X, 0.01);
         Assert.Equal(Centre(first.Box).Y - 0.5f * first.Box.Side, Centre(face.Box).Y, 0.01);
 
         static (float X, float Y) Centre(FaceSquare box) => (box.X + box.Side / 2, box.Y + box.Side / 2);
+    }
+
+    [Fact]
+    public void Each_candidate_is_looked_at_again_mirrored_and_both_looks_weigh_alike()
+    {
+        using var image = Drawn(200, 200, new FaceSquare(80, 80, 40));
+        Pictures.Make.Noise(40, 3).CopyTo(image.Pixels.Slice(100 * 200 + 80)); // Not the same from the left and from the right.
+        var first = Assert.Single(Search(image, 20, new WhiteSquares())).Box;
+        var networks = new WhiteSquares { Answer = new(0.9f, 0.25f, 0.1f, MathF.Log(1.2f), 0.3f), Mirrored = new(0.6f, -0.15f, 0.3f, MathF.Log(1.1f), -0.1f) };
+
+        var face = Assert.Single(Search(image, 20, networks));
+
+        Assert.Equal(2, networks.Seen.Count);
+        Assert.NotEqual(networks.Seen[0], networks.Seen[1]);
+        Assert.Equal(networks.Seen[0].Chunk(40).SelectMany(row => row.Reverse()), networks.Seen[1]);
+        var logit = (Math.Log(0.9 / 0.1) + Math.Log(0.6 / 0.4)) / 2;
+        Assert.Equal(1 / (1 + Math.Exp(-logit)), face.Confidence, 5);
+        Assert.Equal(0.2f, face.Roll, 5);
+        Assert.Equal(first.Side * MathF.Sqrt(1.2f * 1.1f), face.Box.Side, 0.01);
+        Assert.Equal(first.X + first.Side / 2 + 0.2f * first.Side, face.Box.X + face.Box.Side / 2, 0.01);
+        Assert.Equal(first.Y + first.Side / 2 + 0.2f * first.Side, face.Box.Y + face.Box.Side / 2, 0.01);
     }
 
     [Theory]
@@ -110,9 +131,9 @@ public sealed class FaceSearchTests
 
         Search(image, 20, networks);
 
-        Assert.InRange(networks.Checked, 0, FaceSearch.MaxCandidates);
+        Assert.InRange(networks.Checked, 0, FaceSearch.Looks * FaceSearch.MaxCandidates);
         Assert.All(networks.Tiles, tile => Assert.True(
-            tile.Width % 32 == 0 && tile.Height % 32 == 0 && tile.Width is > 0 and <= 640 && tile.Height is > 0 and <= 640, $"{tile}"));
+            tile.Width % 16 == 0 && tile.Height % 16 == 0 && tile.Width is > 0 and <= 640 && tile.Height is > 0 and <= 640, $"{tile}"));
     }
 
     [Fact]
@@ -120,8 +141,8 @@ public sealed class FaceSearchTests
     {
         using var image = Drawn(640, 480);
 
-        Assert.Equal([(512, 384), (256, 192), (128, 96), (64, 64), (32, 32)], Tiles(20));
-        Assert.Equal([(128, 96), (64, 64), (32, 32)], Tiles(80));
+        Assert.Equal([(512, 384), (256, 192), (128, 96), (64, 48), (32, 32)], Tiles(20));
+        Assert.Equal([(128, 96), (64, 48), (32, 32)], Tiles(80));
         Assert.Equal((640, 480), ImagePyramid.SizeAt(640, 480, 1));
         Assert.Equal(640 * 480, FaceSearch.LargestLevel(640, 480, 1, WhiteSquares.FindMetadata));
         Assert.Equal(512 * 384, FaceSearch.LargestLevel(640, 480, 20, WhiteSquares.FindMetadata));
@@ -143,10 +164,10 @@ public sealed class FaceSearchTests
 
         var levels = tile.Cut(image, WhiteSquares.FindMetadata);
 
-        Assert.Equal((128, 96), (tile.Width, tile.Height));
-        for (var i = 0; i < 128 * 96; i++)
+        Assert.Equal((112, 80), (tile.Width, tile.Height));
+        for (var i = 0; i < 112 * 80; i++)
         {
-            Assert.Equal(i % 128 < 100 && i / 128 < 70 ? (180 - 120) / 60f : 0, levels[i]);
+            Assert.Equal(i % 112 < 100 && i / 112 < 70 ? (180 - 120) / 60f : 0, levels[i]);
         }
     }
 
@@ -228,6 +249,11 @@ public sealed class FaceSearchTests
 
         public FaceCheck Answer { get; init; } = new(1, 0, 0, 0, 0);
 
+        /// <summary>What the second look says; null when it says the same of the mirrored candidate.</summary>
+        public FaceCheck? Mirrored { get; init; }
+
+        public List<float[]> Seen { get; } = [];
+
         public bool SeesFacesEverywhere { get; init; }
 
         public List<(int Width, int Height)> Tiles { get; } = [];
@@ -271,9 +297,11 @@ public sealed class FaceSearchTests
 
         public Task<FaceCheck> CheckAsync(float[] candidate, CancellationToken aborted)
         {
-            Checked++;
+            // Each candidate is looked at as it is, and then mirrored.
+            var answer = Checked++ % 2 == 0 ? Answer : Mirrored ?? Answer with { Dx = -Answer.Dx, Roll = -Answer.Roll };
+            Seen.Add(candidate.AsSpan(0, 1600).ToArray());
             ArrayPool<float>.Shared.Return(candidate);
-            return Task.FromResult(Answer);
+            return Task.FromResult(answer);
         }
     }
 }
