@@ -29,8 +29,12 @@ public static class FaceSearch
     /// <summary>Most candidates of one picture that the second stage looks at.</summary>
     public const int MaxCandidates = 1024;
 
-    /// <summary>How often the second stage looks at each candidate: as it is and mirrored, as the two are wrong about different things.</summary>
-    public const int Looks = 2;
+    /// <summary>Most looks of the second stage at a candidate: as it is and mirrored, as the two are wrong about different things.</summary>
+    public const int MaxLooks = 2;
+
+    // With odds smaller by this factor than those asked for, the second look would have to be far surer that it is a face than the
+    // first that it is none; most candidates are none, and one look is enough.
+    private const double FarFromIt = 400;
 
     // Bounds the time that suppression takes, whatever the first stage says of a picture.
     private const int MaxUnsuppressed = 4096;
@@ -120,19 +124,6 @@ public static class FaceSearch
         TensorPrimitives.Divide(candidate, deviation + deviationFloor, candidate);
     }
 
-    /// <summary>Mirrors a candidate left to right.</summary>
-    /// <param name="candidate">Row-major, shape <c>[40, 40]</c>.</param>
-    /// <param name="mirrored">The same shape; written in full.</param>
-    public static void Mirror(ReadOnlySpan<float> candidate, Span<float> mirrored)
-    {
-        const int Side = FaceModelMetadata.CandidateSide;
-        candidate.CopyTo(mirrored);
-        for (var y = 0; y < Side; y++)
-        {
-            mirrored.Slice(y * Side, Side).Reverse();
-        }
-    }
-
     /// <summary>Pixels of the largest level of the pyramid over a picture, which the cost of a search follows.</summary>
     public static long LargestLevel(int width, int height, float minFace, FaceModelMetadata find)
     {
@@ -191,7 +182,7 @@ public static class FaceSearch
         var faces = new List<DetectedFace>();
         foreach (var chunk in candidates.Chunk(CandidatesAtOnce))
         {
-            var checks = await Task.WhenAll(Array.ConvertAll(chunk, candidate => LookTwiceAsync(candidate.Box)));
+            var checks = await Task.WhenAll(Array.ConvertAll(chunk, LookAsync));
             foreach (var (candidate, check) in chunk.Zip(checks))
             {
                 var confidence = Confidence(check.Probability, candidate.Confidence, networks.Check.FindWeight);
@@ -207,15 +198,26 @@ public static class FaceSearch
 
         return faces;
 
-        async Task<FaceCheck> LookTwiceAsync(FaceSquare box)
+        async Task<FaceCheck> LookAsync(DetectedFace candidate)
+        {
+            var look = await networks.CheckAsync(Rented(candidate.Box, mirrored: false), aborted);
+            var confidence = Confidence(look.Probability, candidate.Confidence, networks.Check.FindWeight);
+            return Odds(confidence) * FarFromIt < Odds(options.Confidence)
+                ? look
+                : FaceCheck.Mean(look, await networks.CheckAsync(Rented(candidate.Box, mirrored: true), aborted));
+        }
+
+        float[] Rented(FaceSquare box, bool mirrored)
         {
             const int Side = FaceModelMetadata.CandidateSide;
-            var (rented, mirrored) = (ArrayPool<float>.Shared.Rent(Side * Side), ArrayPool<float>.Shared.Rent(Side * Side));
+            var rented = ArrayPool<float>.Shared.Rent(Side * Side);
             Cut(image, box, networks.Check, rented.AsSpan(0, Side * Side));
-            Mirror(rented.AsSpan(0, Side * Side), mirrored);
-            var (look, other) = (networks.CheckAsync(rented, aborted), networks.CheckAsync(mirrored, aborted));
-            await Task.WhenAll(look, other);
-            return FaceCheck.Mean(await look, await other);
+            for (var y = 0; mirrored && y < Side; y++)
+            {
+                rented.AsSpan(y * Side, Side).Reverse();
+            }
+
+            return rented;
         }
     }
 
@@ -225,9 +227,11 @@ public static class FaceSearch
     internal static float Confidence(float check, float find, float findWeight)
     {
         // In odds, so that a probability that has become 0 or 1 needs no logarithm.
-        var odds = check / (1.0 - check) * Math.Pow(find / (1.0 - find), findWeight);
+        var odds = Odds(check) * Math.Pow(Odds(find), findWeight);
         return double.IsPositiveInfinity(odds) ? 1 : (float)(odds / (1 + odds));
     }
+
+    private static double Odds(float probability) => probability / (1.0 - probability);
 
     /// <summary>Adds a box by its centre if that lies in the picture. The comparisons refuse what is not a number.</summary>
     private static void AddIfInside(GreyImage image, float x, float y, float side, float confidence, float roll, List<DetectedFace> faces)

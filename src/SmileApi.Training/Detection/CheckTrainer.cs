@@ -118,9 +118,9 @@ internal sealed class CheckTrainer(
     private static float[] Normalised(Candidate candidate, bool mirrored)
     {
         var levels = candidate.Levels.ToArray();
-        if (mirrored)
+        for (var y = 0; mirrored && y < CheckArchitecture.Side; y++)
         {
-            FaceSearch.Mirror(candidate.Levels, levels);
+            levels.AsSpan(y * CheckArchitecture.Side, CheckArchitecture.Side).Reverse();
         }
 
         FaceSearch.Normalise(levels, CheckArchitecture.DeviationFloor);

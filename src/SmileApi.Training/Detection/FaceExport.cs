@@ -5,7 +5,7 @@ namespace SmileApi.Training;
 /// <summary>From two finished stages to the two files of a detector.</summary>
 internal static class FaceExport
 {
-    public const string Version = "1.0.0";
+    public const string Version = "1.1.0";
 
     /// <summary>
     /// The first stage names what it gives this probability and more; the second decides. Much lower costs time for candidates that

@@ -13,15 +13,15 @@ internal sealed class BatchedFaceNetworks(DynamicBatcher batcher, WorkQueue.Plac
 
     public FaceModelMetadata Check => detector.Check.Metadata;
 
-    /// <summary>How many candidates the second stage has looked at.</summary>
-    public int Candidates => _looks / FaceSearch.Looks;
+    /// <summary>How often the second stage has looked at a candidate.</summary>
+    public int Looks => _looks;
 
     public async Task<float[]> FindAsync(float[] tile, int width, int height, CancellationToken aborted) =>
         (await batcher.RunAsync(place, WorkKind.Tile(width, height), tile, aborted)).Values;
 
     public async Task<FaceCheck> CheckAsync(float[] candidate, CancellationToken aborted)
     {
-        _looks++;
+        Interlocked.Increment(ref _looks);
         var answer = await batcher.RunAsync(place, WorkKind.Candidate, candidate, aborted);
         var check = FaceCheck.From(answer.Values);
         ArrayPool<float>.Shared.Return(answer.Values);

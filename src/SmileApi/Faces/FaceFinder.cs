@@ -74,7 +74,7 @@ internal sealed class FaceFinder(
         var search = new FaceSearchOptions(minFace / photo.Reduction, query.Confidence ?? detector.Check.Metadata.Threshold);
         var faces = await FaceSearch.FindAsync(photo, search, networks, aborted);
         var took = time.GetElapsedTime(started);
-        metrics.PictureSearched(took, faces.Count, networks.Candidates);
+        metrics.PictureSearched(took, faces.Count, networks.Looks);
         return ([.. faces.Take(query.Limit).Select(face => Found(face, photo))], took);
     }
 

@@ -18,7 +18,7 @@ internal sealed class SmileMetrics
     private readonly Histogram<int> _batchSize;
     private readonly Counter<long> _faces;
     private readonly Counter<long> _found;
-    private readonly Counter<long> _candidates;
+    private readonly Counter<long> _looks;
     private readonly Counter<long> _skipped;
     private readonly Counter<long> _rejections;
 
@@ -33,7 +33,7 @@ internal sealed class SmileMetrics
         _decode = _meter.CreateHistogram("smileapi.decode.duration", "s", "Decoding one picture, by format.", advice: fast);
         _detect = _meter.CreateHistogram("smileapi.detect.duration", "s", "Finding the faces of one picture, waiting included.", advice: fast);
         _found = _meter.CreateCounter<long>("smileapi.detect.faces", "{face}", "Faces found.");
-        _candidates = _meter.CreateCounter<long>("smileapi.detect.candidates", "{candidate}", "Candidates that the detector's second stage has looked at.");
+        _looks = _meter.CreateCounter<long>("smileapi.detect.looks", "{look}", "Looks of the detector's second stage: one at each candidate, and one more at those that may be faces.");
         _queueWait = _meter.CreateHistogram("smileapi.queue.wait", "s", "The wait of a tile, candidate or face for a runner, by network.", advice: fast);
         _inference = _meter.CreateHistogram("smileapi.inference.duration", "s", "One run of a network, by network.", advice: fast);
         _batchSize = _meter.CreateHistogram("smileapi.batch.size", "{picture}", "Tiles, candidates or faces of one run, by network.", advice: sizes);
@@ -52,11 +52,11 @@ internal sealed class SmileMetrics
     public void PictureDecoded(TimeSpan duration, ImageFormat format) =>
         _decode.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("format", format.Name()));
 
-    public void PictureSearched(TimeSpan duration, int faces, int candidates)
+    public void PictureSearched(TimeSpan duration, int faces, int looks)
     {
         _detect.Record(duration.TotalSeconds);
         _found.Add(faces);
-        _candidates.Add(candidates);
+        _looks.Add(looks);
     }
 
     public void Waited(Network network, TimeSpan duration) => _queueWait.Record(duration.TotalSeconds, Tag(network));

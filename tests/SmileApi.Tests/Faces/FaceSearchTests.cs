@@ -100,6 +100,20 @@ public sealed class FaceSearchTests
     }
 
     [Theory]
+    [InlineData(0.001f, 0.5f, 1)]
+    [InlineData(0.01f, 0.5f, 2)]
+    [InlineData(0.001f, 0.01f, 2)]
+    public void What_is_far_from_the_confidence_asked_for_is_not_looked_at_again(float first, float confidence, int looks)
+    {
+        using var image = Drawn(200, 200, new FaceSquare(80, 80, 40));
+        var networks = new WhiteSquares { Answer = new(first, 0, 0, 0, 0) };
+
+        Assert.Empty(Search(image, 20, networks, confidence));
+
+        Assert.Equal(looks, networks.Seen.Count);
+    }
+
+    [Theory]
     [InlineData(0.6f, 1)]
     [InlineData(0.61f, 0)]
     public void The_confidence_asked_for_is_the_least(float confidence, int faces)
@@ -131,7 +145,7 @@ public sealed class FaceSearchTests
 
         Search(image, 20, networks);
 
-        Assert.InRange(networks.Checked, 0, FaceSearch.Looks * FaceSearch.MaxCandidates);
+        Assert.InRange(networks.Checked, 0, FaceSearch.MaxLooks * FaceSearch.MaxCandidates);
         Assert.All(networks.Tiles, tile => Assert.True(
             tile.Width % 16 == 0 && tile.Height % 16 == 0 && tile.Width is > 0 and <= 640 && tile.Height is > 0 and <= 640, $"{tile}"));
     }

@@ -57,7 +57,7 @@ public sealed class EndpointTests(SmileApp app)
         Assert.True(Metric(metrics, "smileapi_decode_duration_seconds_count", "format=\"png\"") >= 1);
         Assert.True(Metric(metrics, "smileapi_detect_duration_seconds_count") >= 1);
         Assert.True(Metric(metrics, "smileapi_detect_faces_total") >= 0);
-        Assert.True(Metric(metrics, "smileapi_detect_candidates_total") >= 0);
+        Assert.True(Metric(metrics, "smileapi_detect_looks_total") >= 0);
         foreach (var network in new[] { "find", "smile" })
         {
             Assert.True(Metric(metrics, "smileapi_queue_wait_seconds_count", $"network=\"{network}\"") >= 1);

@@ -76,6 +76,7 @@ internal static class FaceCard
         | weight layers | {find.Cost.Layers} | {check.Cost.Layers} |
         | numbers | {find.Cost.Parameters:N0} | {check.Cost.Parameters:N0} |
         | multiply-adds | {find.Cost.MultiplyAdds / 1e6:F0} million for a picture of 320x320 | {check.Cost.MultiplyAdds / 1e6:F1} million a candidate |
+        | looks | once | twice at each candidate, the second time mirrored; means of both count |
         | passes on from | {find.Threshold} | {check.Threshold} |
 
         Together {find.Cost.Parameters + check.Cost.Parameters:N0} numbers. Boxes of one face are thinned out between the stages and after them (non-maximum suppression).
@@ -96,9 +97,9 @@ internal static class FaceCard
             $"""
             ## What it learned from
 
-            Nobody drew boxes for it. Pictures were composed while it learned: faces of the people of `train` and unlabelled faces from the web, blended by soft masks of many shapes into photographs without faces, at all sizes, tilted, lit, hidden in part and cut by the border, among things blended in alike that are no faces: pieces of scenes, faces upside down or shuffled, lone eyes and mouths, symmetric noise, letters and shapes. Whole pictures were then blurred, made noisy, stored as JPEG or printed in dots. The second stage learned from what the first one found in such pictures, rightly and wrongly.{hashes}
+            Nobody drew boxes for it. Pictures were composed while it learned: faces of the people of `train` and unlabelled faces from the web, blended by soft masks of many shapes into photographs without faces, at all sizes, tilted, lit, hidden in part and cut by the border, among things blended in alike that are no faces: pieces of scenes, faces upside down or shuffled, lone eyes and mouths, symmetric noise, wheels and dials, letters and shapes; and small pictures that one face fills. Whole pictures were then blurred, made noisy, stored as JPEG or printed in dots. The second stage learned from what the first one found in such pictures, rightly and wrongly.{hashes}
 
-            A fifth of the scenes was held out, by the SHA-256 of their names. The default confidence was set by composed pictures of the people of `val` in half of those; how much the first stage's word counts, from where on it names candidates and at which size the search begins were chosen with both halves in sight. The people of `test` and the photographs below were for the figures only. The photographs were read five times: by rough detectors, one of whose poor scores led to pages, stripes and clothes being drawn into the composed pictures, three times; by the detector before its second stage learned for longer, with dials and wheels; and by this one.
+            A fifth of the scenes was held out, by the SHA-256 of their names. The default confidence was set by composed pictures of the people of `val` in half of those; how much the first stage's word counts, from where on it names candidates and at which size the search begins were chosen with both halves in sight. The people of `test` and the photographs below were for the figures only. The photographs were read six times: three times by rough detectors, one of whose poor scores led to pages, stripes and clothes being drawn into the composed pictures; twice by version 1.0.0, before and after its second stage learned for longer; and by this one.
             """);
     }
 
