@@ -19,7 +19,7 @@ internal sealed class DetectorTrainer(FaceTrainOptions options, string folder, s
     private const float MistakesFrom = 0.03f;
 
     /// <summary>How many false faces a held-out picture may have at the default confidence.</summary>
-    private const double FalseFacesAPicture = 0.07;
+    private const double FalseFacesAPicture = 0.03;
 
     // Between them a confidence can be told from 0 and from 1, whose logits are infinite.
     private const float LeastConfidence = 0.01f;
