@@ -63,6 +63,18 @@ public sealed class ImagePyramid : IDisposable
     private static GreyImage Shrink(GreyImage picture, double scale)
     {
         var (width, height) = SizeAt(picture.Width, picture.Height, scale);
+        if (scale <= 0.5)
+        {
+            // Averages of 2x2 pixels first: they take far less time than the filter, which then has a quarter of the pixels.
+            using var half = Halve(picture);
+            return Shrink(half, 2 * scale, width, height);
+        }
+
+        return Shrink(picture, scale, width, height);
+    }
+
+    private static GreyImage Shrink(GreyImage picture, double scale, int width, int height)
+    {
         var level = Like(picture, width, height);
         using var filter = new TriangleFilter(picture, 0, 0, 1 / scale, width, height);
         var row = ArrayPool<float>.Shared.Rent(width);

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace SmileApi.Benchmarks;
 
-/// <summary>The service in a process of its own, on a free port.</summary>
+/// <summary>The service in a process of its own, on a free port and one core.</summary>
 internal sealed class Service : IAsyncDisposable
 {
     private readonly Process _process;
@@ -40,7 +40,7 @@ internal sealed class Service : IAsyncDisposable
         var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "SmileApi.dll"), "--urls", "http://127.0.0.1:0"])
         {
             RedirectStandardOutput = true,
-            Environment = { ["Serilog__MinimumLevel__Override__Serilog.AspNetCore"] = "Warning" },
+            Environment = { ["DOTNET_PROCESSOR_COUNT"] = "1", ["Serilog__MinimumLevel__Override__Serilog.AspNetCore"] = "Warning" },
         })!;
         while (await process.StandardOutput.ReadLineAsync() is { } line)
         {
