@@ -89,13 +89,13 @@ public sealed class CallerLimiterTests
     }
 
     [Fact]
-    public void A_million_addresses_are_not_all_remembered()
+    public void Ever_more_addresses_are_not_all_remembered()
     {
         using var limiter = Limiter(requests: 1, window: 86_400);
         var most = 0;
-        for (var i = 0; i < 1_000_000; i++)
+        for (var i = 0; i < 250_000; i++)
         {
-            Ask(limiter, new IPAddress([10, (byte)(i >> 16), (byte)(i >> 8), (byte)i]).ToString());
+            Ask(limiter, new IPAddress([10, (byte)(i >> 16), (byte)(i >> 8), (byte)i]));
             most = i % 1000 == 0 ? Math.Max(most, limiter.Callers) : most;
         }
 
@@ -125,10 +125,12 @@ public sealed class CallerLimiterTests
     private CallerLimiter Limiter(int requests, int window, int mostCallers) =>
         new(Options.Create(new AccessOptions()), Options.Create(new RateLimitOptions { Requests = requests, WindowSeconds = window }), _clock, mostCallers);
 
-    private static Quota Ask(CallerLimiter limiter, string address, string? key = null)
+    private static Quota Ask(CallerLimiter limiter, string address, string? key = null) => Ask(limiter, IPAddress.Parse(address), key);
+
+    private static Quota Ask(CallerLimiter limiter, IPAddress address, string? key = null)
     {
         var context = new DefaultHttpContext();
-        context.Connection.RemoteIpAddress = IPAddress.Parse(address);
+        context.Connection.RemoteIpAddress = address;
         if (key is not null)
         {
             context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, key)], "test"));

@@ -86,12 +86,10 @@ public sealed class RateLimitTests(SmileApp unlimited)
     }
 
     [Theory]
-    [InlineData(null, new[] { "203.0.113.1", "203.0.113.2" }, true)]
-    [InlineData("127.0.0.1", new[] { "203.0.113.1", "203.0.113.2" }, false)]
-    [InlineData("127.0.0.0/8", new[] { "203.0.113.1", "203.0.113.2" }, false)]
-    [InlineData("127.0.0.1", new[] { "203.0.113.1, 203.0.113.9", "203.0.113.2, 203.0.113.9" }, true)] // Only the last word is the proxy's own.
-    [InlineData("192.0.2.7", new[] { "203.0.113.1", "203.0.113.2" }, true)]
-    public async Task The_callers_address_is_what_a_configured_proxy_says_and_nobody_else(string? proxy, string[] forwardedFor, bool same)
+    [InlineData(null, false)]
+    [InlineData("127.0.0.1", true)]
+    [InlineData("127.0.0.0/8", true)]
+    public async Task The_callers_address_is_what_a_configured_proxy_says_and_nobody_else(string? proxy, bool believed)
     {
         await using var app = new GuardedApp(
         [
@@ -99,11 +97,16 @@ public sealed class RateLimitTests(SmileApp unlimited)
             .. proxy is null ? Array.Empty<(string, string)>() : [("Access:Proxies:0", proxy)],
         ]);
 
-        using var first = await app.GetAsync("/model", ("X-Forwarded-For", forwardedFor[0]));
-        using var second = await app.GetAsync("/model", ("X-Forwarded-For", forwardedFor[1]));
+        Assert.Equal(200, await AskAsync("203.0.113.1"));
+        Assert.Equal(believed ? 200 : 429, await AskAsync("203.0.113.2"));
+        Assert.Equal(429, await AskAsync("203.0.113.1"));
+        Assert.Equal(429, await AskAsync("203.0.113.77, 203.0.113.2")); // Only the last word is the proxy's own.
 
-        Assert.Equal(HttpStatusCode.OK, first.StatusCode);
-        Assert.Equal(same ? HttpStatusCode.TooManyRequests : HttpStatusCode.OK, second.StatusCode);
+        async Task<int> AskAsync(string forwardedFor)
+        {
+            using var answer = await app.GetAsync("/model", ("X-Forwarded-For", forwardedFor));
+            return (int)answer.StatusCode;
+        }
     }
 
     private static string Header(HttpResponseMessage answer, string name) => answer.Headers.GetValues(name).Single();
