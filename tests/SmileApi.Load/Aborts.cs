@@ -44,7 +44,7 @@ internal static class Aborts
         }
 
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clients} clients aborted, {clients} did not: {right} answered rightly, {wrong} not; {retries} retries after 503. {took.TotalSeconds:F1} s; gauges as before after {Stopwatch.GetElapsedTime(ended).TotalSeconds:F1} s; peak memory {service.PeakMebibytes:F0} MiB."));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clients} clients aborted, {clients} did not: {right} answered rightly, {wrong} not; {retries} retries after 503. {took.TotalSeconds:F1} s; gauges as before after {Stopwatch.GetElapsedTime(ended).TotalSeconds:F1} s; peak memory {service.PeakMebibytes:F0} MiB."));
         return Figures.Judge(
             ("all clients that stayed are answered rightly", right == clients),
             ("nothing is lost: every gauge is as before", after.SequenceEqual(before)));
@@ -69,7 +69,7 @@ internal static class Aborts
             var isRight = outcome.Status == 200 && Math.Abs(ProbabilityOf(outcome.Body) - expected[i % pictures.Length]) < 1e-5;
             if (!isRight)
             {
-                AnsiConsole.WriteLine($"Client {i}: {outcome.Failure ?? outcome.Status.ToString(CultureInfo.InvariantCulture)} {Encoding.UTF8.GetString(outcome.Body)}");
+                Console.WriteLine($"Client {i}: {outcome.Failure ?? outcome.Status.ToString(CultureInfo.InvariantCulture)} {Encoding.UTF8.GetString(outcome.Body)}");
             }
 
             Interlocked.Increment(ref isRight ? ref right : ref wrong);

@@ -18,7 +18,7 @@ internal static class Figures
         return points.Sum(point => (point.X - x) * (point.Y - y)) / points.Sum(point => (point.X - x) * (point.X - x));
     }
 
-    public static string Text(double value, string format = "N0") => value.ToString(format, CultureInfo.InvariantCulture);
+    public static string Text(double value, string format = "N0") => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
 
     public static Table TableOf(params string[] columns)
     {
@@ -33,12 +33,12 @@ internal static class Figures
     {
         foreach (var (what, holds) in claims)
         {
-            AnsiConsole.WriteLine($"{(holds ? "holds" : "DOES NOT HOLD")}: {what}");
+            Console.WriteLine($"{(holds ? "holds" : "DOES NOT HOLD")}: {what}");
         }
 
         return Array.TrueForAll(claims, claim => claim.Holds);
     }
 
     public static void Heading(Service service) =>
-        AnsiConsole.WriteLine($"The service in process {service.Id} on {service.Address}; {Environment.ProcessorCount} processors for both.");
+        Console.WriteLine($"The service in process {service.Id} on {service.Address}; {Environment.ProcessorCount} processors for both.");
 }

@@ -27,7 +27,7 @@ internal static class Overload
         var short_ = TimeSpan.FromSeconds(Math.Clamp(duration.TotalSeconds / 4, 3, 30));
         await ClosedLoopAsync(caller, picture, TimeSpan.FromSeconds(3)); // Code is compiled, memory grows to what it needs.
         var capacity = await ClosedLoopAsync(caller, picture, short_);
-        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Capacity, by {Environment.ProcessorCount * 8} callers in a closed loop over {short_.TotalSeconds:F0} s: {capacity:F1} requests/s of {picture.Length:N0} bytes."));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Capacity, by {Environment.ProcessorCount * 8} callers in a closed loop over {short_.TotalSeconds:F0} s: {capacity:F1} requests/s of {picture.Length:N0} bytes."));
 
         var usual = await OpenLoopAsync(service, caller, picture, 0.8 * capacity, short_);
         var over = await OpenLoopAsync(service, caller, picture, factor * capacity, duration);
@@ -50,7 +50,7 @@ internal static class Overload
         Row("p99 of the accepted, ms", phase => Figures.Text(phase.Percentile(0.99), "F1"));
         Row("most memory, MiB", phase => Figures.Text(phase.MostMebibytes));
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Peak memory of the service {service.PeakMebibytes:F0} MiB. Back to normal {back?.TotalSeconds.ToString("F2", CultureInfo.InvariantCulture) ?? "never within 30"} s after the last request was due."));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Peak memory of the service {service.PeakMebibytes:F0} MiB. Back to normal {back?.TotalSeconds.ToString("F2", CultureInfo.InvariantCulture) ?? "never within 30"} s after the last request was due."));
 
         return Figures.Judge(
             ("every answer is 200, or 429 or 503 with Retry-After", over.Outcomes.All(outcome => outcome.Failure is null && outcome.Status is 200 or 429 or 503) && over.Unexplained == 0),

@@ -53,7 +53,7 @@ internal static class Soak
         var threads = Growth(warm, sample => sample.Threads);
         var handles = Growth(warm, sample => sample.Handles);
         var all = counts.Values.Sum();
-        AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{all:N0} requests, {all / Stopwatch.GetElapsedTime(started).TotalSeconds:F1} a second; {unexpected} unexpected answers. After warm-up: memory {memory:+0.00;-0.00} MiB in 10 minutes by least squares over {warm.Length} samples, threads {threads:+0;-0;0}, handles {handles:+0;-0;0} from the first third to the last; peak memory {service.PeakMebibytes:F0} MiB."));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{all:N0} requests, {all / Stopwatch.GetElapsedTime(started).TotalSeconds:F1} a second; {unexpected} unexpected answers. After warm-up: memory {memory:+0.00;-0.00} MiB in 10 minutes by least squares over {warm.Length} samples, threads {threads:+0;-0;0}, handles {handles:+0;-0;0} from the first third to the last; peak memory {service.PeakMebibytes:F0} MiB."));
         return Figures.Judge(
             ("every answer is the expected one", unexpected == 0),
             ($"memory grows by less than {MostMebibytesInTenMinutes} MiB in 10 minutes", memory < MostMebibytesInTenMinutes),
