@@ -36,7 +36,8 @@ internal static class ManagementPort
         string[] addresses = urls.Length > 0
             ? urls
             : [.. Split("http_ports").Select(other => $"http://*:{other}"), .. Split("https_ports").Select(other => $"https://*:{other}")];
-        builder.WebHost.UseUrls([.. addresses, address]);
+        builder.WebHost.UseUrls([.. addresses, address])
+            .UseSetting(WebHostDefaults.HttpPortsKey, "").UseSetting(WebHostDefaults.HttpsPortsKey, "");
 
         string[] Split(string key) => configuration[key]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
     }
