@@ -1,3 +1,4 @@
+using SmileApi.Access;
 using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Faces;
@@ -10,6 +11,7 @@ var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ar
 builder.AddListening();
 builder.AddLogging();
 builder.AddTelemetry();
+builder.AddAccess();
 builder.AddModel();
 builder.AddFaces();
 builder.AddBatching();
@@ -21,6 +23,7 @@ var app = builder.Build();
 
 app.UseRequestLog();
 app.UseProblems();
+app.UseAccess();
 
 app.MapClassify();
 app.MapModel();

@@ -10,7 +10,7 @@ const int WarmUp = 200;
 
 var photo = Photo.WithOneFace(640, 480);
 var large = Photo.WithOneFace(4000, 3000);
-await using var service = await Service.StartAsync();
+await using var service = await Service.StartAsync(new Dictionary<string, string> { ["DOTNET_PROCESSOR_COUNT"] = "1" });
 (string Name, Func<Task> Ask, int Requests)[] kinds =
 [
     ("640x480, faces=whole", () => service.AskAsync(photo, "faces=whole", faces: 1), 100),

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace SmileApi.Benchmarks;
 
-/// <summary>The service in a process of its own, on a free port and one core.</summary>
+/// <summary>The service in a process of its own, on a free port.</summary>
 internal sealed class Service : IAsyncDisposable
 {
     private readonly Process _process;
@@ -24,6 +24,42 @@ internal sealed class Service : IAsyncDisposable
         }
     }
 
+    /// <summary>Where it listens.</summary>
+    public Uri Address => _http.BaseAddress!;
+
+    /// <summary>Its process.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Memory that it holds now.</summary>
+    public double Mebibytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64 / 1048576.0;
+        }
+    }
+
+    /// <summary>Threads that it has now.</summary>
+    public int Threads
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.Threads.Count;
+        }
+    }
+
+    /// <summary>Handles (on Linux, file descriptors) that it has open now.</summary>
+    public int Handles
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.HandleCount;
+        }
+    }
+
     /// <summary>The most memory that it has held at once.</summary>
     public double PeakMebibytes
     {
@@ -34,14 +70,21 @@ internal sealed class Service : IAsyncDisposable
         }
     }
 
-    public static async Task<Service> StartAsync()
+    /// <param name="settings">By the names of environment variables: <c>Batching__MaxBatch</c>.</param>
+    public static async Task<Service> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
         const string Listening = "Now listening on: ";
-        var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "SmileApi.dll"), "--urls", "http://127.0.0.1:0"])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "SmileApi.dll"), "--urls", "http://127.0.0.1:0"])
         {
             RedirectStandardOutput = true,
-            Environment = { ["DOTNET_PROCESSOR_COUNT"] = "1", ["Serilog__MinimumLevel__Override__Serilog.AspNetCore"] = "Warning" },
-        })!;
+            Environment = { ["Serilog__MinimumLevel__Override__Serilog.AspNetCore"] = "Warning" },
+        };
+        foreach (var (name, value) in settings ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        var process = Process.Start(start)!;
         while (await process.StandardOutput.ReadLineAsync() is { } line)
         {
             var at = line.IndexOf(Listening, StringComparison.Ordinal);

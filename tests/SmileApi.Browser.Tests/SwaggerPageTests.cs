@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Playwright;
 using SmileApi.Tests;
 using SmileApi.Tests.Operations;
@@ -29,16 +31,7 @@ public sealed class SwaggerPageTests : IAsyncLifetime
             ExecutablePath = s_chromium,
             Args = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
         });
-        _page = await _browser.NewPageAsync();
-        _page.Console += (_, message) =>
-        {
-            if (message.Type == "error")
-            {
-                _complaints.Add(message.Text);
-            }
-        };
-        _page.PageError += (_, error) => _complaints.Add(error);
-        await _page.GotoAsync(_http.BaseAddress!.ToString());
+        _page = await OpenAsync(_http);
     }
 
     public async ValueTask DisposeAsync()
@@ -83,5 +76,46 @@ public sealed class SwaggerPageTests : IAsyncLifetime
 
         await Expect(operation.Locator(".live-responses-table .response-col_status").Last).ToContainTextAsync("200");
         Assert.Empty(_complaints);
+    }
+
+    [Fact]
+    public async Task A_key_given_to_the_page_opens_the_service()
+    {
+        const string Key = "key-of-alice";
+        var hash = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Key)));
+        var (service, http) = await ServiceProcess.StartAsync(("Access__Keys__0__Name", "alice"), ("Access__Keys__0__Sha256", hash));
+        using (http)
+        await using (service)
+        {
+            var page = await OpenAsync(http);
+            await page.Locator(".auth-wrapper .btn.authorize").ClickAsync();
+            await page.Locator(".modal-ux input").FillAsync(Key);
+            await page.Locator(".modal-ux .btn.authorize").ClickAsync();
+            await page.Locator(".modal-ux .btn-done").ClickAsync();
+            var operation = page.Locator(".opblock-get");
+            await operation.GetByRole(AriaRole.Button, new() { Name = "Try it out" }).ClickAsync();
+
+            await operation.GetByRole(AriaRole.Button, new() { Name = "Execute" }).ClickAsync();
+
+            await Expect(operation.Locator(".live-responses-table .response-col_status").Last).ToContainTextAsync("200");
+            await Expect(operation.Locator(".live-responses-table .response-col_description").Last).ToContainTextAsync("smile-cnn20");
+            Assert.Empty(_complaints);
+        }
+    }
+
+    /// <summary>Opens the page; what the browser complains of, broken security policies among it, is kept.</summary>
+    private async Task<IPage> OpenAsync(HttpClient http)
+    {
+        var page = await _browser.NewPageAsync();
+        page.Console += (_, message) =>
+        {
+            if (message.Type == "error")
+            {
+                _complaints.Add(message.Text);
+            }
+        };
+        page.PageError += (_, error) => _complaints.Add(error);
+        await page.GotoAsync(http.BaseAddress!.ToString());
+        return page;
     }
 }

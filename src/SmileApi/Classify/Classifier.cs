@@ -60,6 +60,7 @@ internal sealed class Classifier(
     private async Task<IReadOnlyList<Score>> ScoreAsync(
         GreyImage photo, IReadOnlyList<FoundFace> faces, WorkQueue.Place place, CancellationToken aborted)
     {
+        using var stage = Stages.Infer(faces.Count);
         var scores = new List<Score>(faces.Count);
         foreach (var chunk in faces.Chunk(FacesAtOnce))
         {

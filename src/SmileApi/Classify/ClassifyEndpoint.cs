@@ -32,9 +32,11 @@ internal static class ClassifyEndpoint
                 + "largest one's; a picture without a face is answered with `faces: []` and null. A smile is an expression, not a feeling.")
             .Produces<Verdict>()
             .Produces<ProblemDocument>(400, "application/problem+json")
+            .Produces<ProblemDocument>(401, "application/problem+json")
             .Produces<ProblemDocument>(413, "application/problem+json")
             .Produces<ProblemDocument>(415, "application/problem+json")
             .Produces<ProblemDocument>(422, "application/problem+json")
+            .Produces<ProblemDocument>(429, "application/problem+json")
             .Produces<ProblemDocument>(500, "application/problem+json")
             .Produces<ProblemDocument>(503, "application/problem+json");
 

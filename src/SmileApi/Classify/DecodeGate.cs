@@ -77,6 +77,7 @@ internal sealed class DecodeGate : IDisposable
     public async ValueTask<(Photo? Photo, Problem? Problem)> DecodeAsync(
         ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, CancellationToken aborted)
     {
+        using var stage = Stages.Decode(header.Format.Name(), (long)header.Width * header.Height);
         var queued = _time.GetTimestamp();
         if (Interlocked.Increment(ref _inside) > _queueLimit + _parallelism)
         {

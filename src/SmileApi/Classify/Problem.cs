@@ -9,6 +9,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind EmptyUpload = new("empty-upload", 400, "The request holds no picture.");
     public static readonly ProblemKind MalformedRequest = new("malformed-request", 400, "The request cannot be understood.");
     public static readonly ProblemKind InvalidParameter = new("invalid-parameter", 400, "A query parameter is not valid.");
+    public static readonly ProblemKind Unauthorized = new("unauthorized", 401, "The request has no valid API key.");
     public static readonly ProblemKind NotFound = new("not-found", 404, "There is nothing at this address.");
     public static readonly ProblemKind MethodNotAllowed = new("method-not-allowed", 405, "This address does not answer this HTTP method.");
     public static readonly ProblemKind RequestTimeout = new("request-timeout", 408, "The request was sent too slowly.");
@@ -18,6 +19,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind PictureTruncated = new("picture-truncated", 422, "The picture is cut off.");
     public static readonly ProblemKind PictureCorrupt = new("picture-corrupt", 422, "The picture is damaged.");
     public static readonly ProblemKind UnsupportedVariant = new("unsupported-variant", 422, "The picture is of a rare kind that is not read.");
+    public static readonly ProblemKind RateLimited = new("rate-limited", 429, "Too many requests.");
     public static readonly ProblemKind InternalError = new("internal-error", 500, "Something went wrong in the service.");
     public static readonly ProblemKind InferenceFailed = new("inference-failed", 500, "The network could not judge the picture.");
     public static readonly ProblemKind Overloaded = new("overloaded", 503, "The service has more work than it can take.");
@@ -26,8 +28,8 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     /// <summary>Every kind that has a name of its own.</summary>
     public static readonly IReadOnlyList<ProblemKind> All =
     [
-        EmptyUpload, MalformedRequest, InvalidParameter, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
-        UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, UnsupportedVariant, InternalError, InferenceFailed,
+        EmptyUpload, MalformedRequest, InvalidParameter, Unauthorized, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
+        UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
         Overloaded, NotReady,
     ];
 

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using SmileApi.Imaging;
+using SmileApi.Operations;
 
 namespace SmileApi.Classify;
 
@@ -48,6 +49,8 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
     /// <returns>The upload, which the caller disposes, or the problem with it.</returns>
     public async ValueTask<(Upload? Upload, Problem? Problem)> ReadAsync(HttpRequest request, CancellationToken aborted)
     {
+        using var stage = Stages.Read();
+
         // A content type that cannot be read is no reason to refuse a picture; its bytes decide.
         var mediaType = MediaTypeHeaderValue.TryParse(request.ContentType, out var contentType) ? contentType.MediaType : default;
         if (mediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))

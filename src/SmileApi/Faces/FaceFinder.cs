@@ -69,12 +69,14 @@ internal sealed class FaceFinder(
             return ([new FoundFace(FaceSquare.Centred(photo.Width, photo.Height), Roll: 0, whole, Confidence: null)], TimeSpan.Zero);
         }
 
+        using var stage = Stages.Detect();
         var started = time.GetTimestamp();
         var networks = new BatchedFaceNetworks(batcher, place, detector);
         var search = new FaceSearchOptions(minFace / photo.Reduction, query.Confidence ?? detector.Check.Metadata.Threshold);
         var faces = await FaceSearch.FindAsync(photo, search, networks, aborted);
         var took = time.GetElapsedTime(started);
         metrics.PictureSearched(took, faces.Count, networks.Looks);
+        stage?.SetTag("smileapi.faces", faces.Count).SetTag("smileapi.looks", networks.Looks);
         return ([.. faces.Take(query.Limit).Select(face => Found(face, photo))], took);
     }
 

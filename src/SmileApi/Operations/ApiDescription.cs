@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
+using SmileApi.Access;
 using SmileApi.Classify;
 using SmileApi.Inference;
 using Swashbuckle.AspNetCore.SwaggerGen;
@@ -10,7 +11,8 @@ namespace SmileApi.Operations;
 /// <summary>The OpenAPI document at <c>/swagger/v1/swagger.json</c> and the page at <c>/swagger</c> to try it on.</summary>
 internal static class ApiDescription
 {
-    public static void AddApiDescription(this WebApplicationBuilder builder) =>
+    public static void AddApiDescription(this WebApplicationBuilder builder)
+    {
         builder.Services.AddEndpointsApiExplorer().AddSwaggerGen(swagger =>
         {
             swagger.SwaggerDoc("v1", new OpenApiInfo
@@ -25,18 +27,32 @@ internal static class ApiDescription
             swagger.IncludeXmlComments(typeof(ModelMetadata).Assembly);
             swagger.OperationFilter<DescribeClassify>();
         });
+        builder.Services.AddOptions<SwaggerGenOptions>().Configure<ApiKeys>((swagger, keys) =>
+        {
+            if (keys.Any)
+            {
+                swagger.AddSecurityDefinition(ApiKeyHandler.Scheme, new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.ApiKey,
+                    In = ParameterLocation.Header,
+                    Name = ApiKeyHandler.Header,
+                });
+                swagger.AddSecurityRequirement(document => new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiKeyHandler.Scheme, document)] = [] });
+            }
+        });
+    }
 
-    public static void MapApiDescription(this WebApplication app)
+    public static void MapApiDescription(this IEndpointRouteBuilder app)
     {
-        app.UseSwagger();
-        app.UseSwaggerUI(page =>
+        app.MapSwagger().Open();
+        app.MapSwaggerUI(setupAction: page =>
         {
             page.SwaggerEndpoint("v1/swagger.json", "SmileApi v1");
             page.DocumentTitle = "SmileApi";
             page.DefaultModelsExpandDepth(0);
             page.DocExpansion(DocExpansion.Full);
-        });
-        app.MapGet("/", () => Results.Redirect("swagger")).ExcludeFromDescription();
+        }).Open();
+        app.MapGet("/", () => Results.Redirect("swagger")).ExcludeFromDescription().Open();
     }
 }
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using SkiaSharp;
+using SmileApi.Access;
 using SmileApi.Classify;
 
 namespace SmileApi.Operations;
@@ -16,13 +17,13 @@ internal static class Health
 
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).Open();
         app.MapHealthChecks("/health/ready", new HealthCheckOptions
         {
             ResponseWriter = (context, report) => report.Status == HealthStatus.Healthy
                 ? context.Response.WriteAsync("Healthy")
                 : Problems.WriteAsync(context, new Problem(ProblemKind.NotReady, report.Entries["pipeline"].Description ?? "The check was cut short.", s_retry)),
-        });
+        }).Open();
     }
 
     private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(2);

@@ -48,7 +48,9 @@ internal static class Problems
         response.StatusCode = problem.Kind.Status;
         if (problem.RetryAfter is { } retryAfter)
         {
-            response.Headers.RetryAfter = Math.Clamp(Math.Ceiling(retryAfter.TotalSeconds), 1, 60).ToString(CultureInfo.InvariantCulture);
+            // An estimate of ours is worth a minute at most; a rate limit is kept to the second.
+            var most = problem.Kind == ProblemKind.RateLimited ? double.MaxValue : 60;
+            response.Headers.RetryAfter = Math.Clamp(Math.Ceiling(retryAfter.TotalSeconds), 1, most).ToString(CultureInfo.InvariantCulture);
         }
 
         if (problem.Kind == ProblemKind.UploadTooLarge)

@@ -1,7 +1,10 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using Serilog;
 using Serilog.Events;
+using SmileApi.Access;
 
 namespace SmileApi.Operations;
 
@@ -30,21 +33,40 @@ internal static class Telemetry
         });
         if (collected)
         {
-            telemetry.WithTracing(tracing => tracing.AddAspNetCoreInstrumentation().AddOtlpExporter());
+            telemetry.WithTracing(tracing => tracing
+                .AddSource(Stages.SourceName)
+                .AddAspNetCoreInstrumentation(requests => requests.Filter = context => !IsProbe(context.Request.Path))
+                .AddOtlpExporter());
         }
     }
 
     public static void UseRequestLog(this WebApplication app) => app.UseSerilogRequestLogging(log =>
     {
-        log.MessageTemplate = "{RequestMethod} {RequestPath} {StatusCode} in {Elapsed:F1} ms {Outcome} [{RequestId}]";
-        log.EnrichDiagnosticContext = (diagnostics, context) => diagnostics.Set("RequestId", context.TraceIdentifier);
+        var caller = app.Configuration.GetSection("Access:Keys").GetChildren().Any() ? "{Key} " : "";
+        log.MessageTemplate = $"{{RequestMethod}} {{RequestPath}} {{StatusCode}} in {{Elapsed:F1}} ms {{Outcome}} {caller}[{{RequestId}}]";
+        log.EnrichDiagnosticContext = (diagnostics, context) =>
+        {
+            diagnostics.Set("RequestId", context.TraceIdentifier);
+            diagnostics.Set("Key", context.User.Identity?.Name ?? "-");
+        };
         log.GetLevel = (context, _, exception) =>
             exception is not null || context.Response.StatusCode >= 500 ? LogEventLevel.Error
             : IsProbe(context.Request.Path) ? LogEventLevel.Debug
             : LogEventLevel.Information;
     });
 
-    public static void MapMetrics(this IEndpointRouteBuilder app) => app.MapPrometheusScrapingEndpoint("/metrics");
+    public static void MapMetrics(this WebApplication app)
+    {
+        var access = app.Services.GetRequiredService<IOptions<AccessOptions>>();
+        var management = app.Services.GetRequiredService<IOptions<ManagementOptions>>();
+        app.MapPrometheusScrapingEndpoint("/metrics").DisableRateLimiting().Add(endpoint =>
+        {
+            if (access.Value.OpenMetrics || management.Value.Port is not null)
+            {
+                endpoint.Metadata.Add(new AllowAnonymousAttribute());
+            }
+        });
+    }
 
     private static bool IsProbe(PathString path) => path.StartsWithSegments("/health") || path == "/metrics";
 }

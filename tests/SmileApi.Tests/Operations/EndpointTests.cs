@@ -143,7 +143,7 @@ public sealed class EndpointTests(SmileApp app)
     {
         var series = metrics.Split('\n')
             .Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{' && line.Contains(label, StringComparison.Ordinal))
-            .Select(line => line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Trim().Split(' '))
+            .Select(line => line[(line.LastIndexOf('}') + 1)..].Trim().Split(' '))
             .Select(fields => double.Parse(fields[fields.Length > 1 && fields[0] == name ? 1 : 0], CultureInfo.InvariantCulture))
             .ToArray();
         Assert.NotEmpty(series);
