@@ -17,6 +17,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind PictureTooLarge = new("picture-too-large", 422, "The picture has too many pixels.");
     public static readonly ProblemKind PictureTruncated = new("picture-truncated", 422, "The picture is cut off.");
     public static readonly ProblemKind PictureCorrupt = new("picture-corrupt", 422, "The picture is damaged.");
+    public static readonly ProblemKind PictureTooSlow = new("picture-too-slow", 422, "Decoding the picture takes too long.");
     public static readonly ProblemKind UnsupportedVariant = new("unsupported-variant", 422, "The picture is of a rare kind that is not read.");
     public static readonly ProblemKind InternalError = new("internal-error", 500, "Something went wrong in the service.");
     public static readonly ProblemKind InferenceFailed = new("inference-failed", 500, "The network could not judge the picture.");
@@ -27,7 +28,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly IReadOnlyList<ProblemKind> All =
     [
         EmptyUpload, MalformedRequest, InvalidParameter, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
-        UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, UnsupportedVariant, InternalError, InferenceFailed,
+        UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, PictureTooSlow, UnsupportedVariant, InternalError, InferenceFailed,
         Overloaded, NotReady,
     ];
 
