@@ -34,6 +34,7 @@ internal static class Targets
         Holds(header is { Width: >= 1, Height: >= 1, Scans: >= 1, Components: 0 or 1 or 3 or 4 }, "a header tells of a picture");
         Holds(header.Components == 0 == (header.Format != ImageFormat.Jpeg), "only JPEG counts components");
         Holds(header.HeldBytesPerPixel is >= 0 and <= 12, "what is held is counted in a few bytes a pixel");
+        Holds(header.Passes >= 0 && double.IsFinite(header.Passes), "passes can be counted");
         Holds(Enum.IsDefined(header.Orientation), "an orientation is one of eight");
 
         if (!s_decoder.TryInspect(bytes, out var inspected, out rejection))

@@ -47,8 +47,8 @@ internal sealed partial class DecodeWatchdog
     public async Task<(GreyImage? Image, ImageRejection? Rejection)> DecodeAsync(ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction)
     {
         // The clock is set before the decode begins, and what is read is held before anybody could give it back.
-        using var ended = new CancellationTokenSource();
-        var tooLong = Task.Delay(_limit, _time, ended.Token);
+        var tooLong = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var clock = _time.CreateTimer(state => ((TaskCompletionSource)state!).TrySetResult(), tooLong, _limit, Timeout.InfiniteTimeSpan);
         var held = bytes.Pin();
         var decoding = Task.Run(() =>
         {
@@ -58,9 +58,8 @@ internal sealed partial class DecodeWatchdog
             }
         });
 
-        if (await Task.WhenAny(decoding, tooLong) == decoding)
+        if (await Task.WhenAny(decoding, tooLong.Task) == decoding)
         {
-            await ended.CancelAsync();
             return await decoding;
         }
 

@@ -142,13 +142,13 @@ public sealed class DecodeWatchdogTests
     [Fact]
     public async Task A_service_that_loses_too_many_decodes_answers_their_callers_and_exits_with_70()
     {
-        // No fault is injected: with these limits a file of 140 KB keeps SkiaSharp busy for many seconds.
+        // No fault is injected: with these limits a file of 200 KB keeps SkiaSharp busy for many seconds.
         var (process, http) = await ServiceProcess.StartAsync(
-            ("Decoding__TimeoutSeconds", "1"), ("Decoding__MaxLost", "0"), ("Decoding__UseTurboJpeg", "false"), ("Images__MaxHeldBytes", "2147483647"));
+            ("Decoding__TimeoutSeconds", "3"), ("Decoding__MaxLost", "0"), ("Decoding__UseTurboJpeg", "false"), ("Images__MaxHeldBytes", "2147483647"));
         using (http)
         await using (process)
         {
-            using var refused = await PostAsync(http, Hostile.ManyPasses(8184, 1, 98));
+            using var refused = await PostAsync(http, Hostile.ManyPasses(9992, 1, 98));
             await ProblemAssert.IsAsync(refused, 422, "picture-too-slow");
 
             Assert.Equal(70, await process.ExitAsync());

@@ -75,6 +75,41 @@ public sealed class HostilePictureTests
         }
     }
 
+    /// <summary>A JPEG may leave out its tables when the decoder has them already; ours have none of anybody's.</summary>
+    [Theory]
+    [InlineData(0xDB)] // Quantisation.
+    [InlineData(0xC4)] // Huffman codes.
+    public void A_picture_without_tables_does_not_get_those_of_the_one_before(byte tables)
+    {
+        var whole = new JpegWriter(64, 48, Make.YCbCr(Make.Scene(1), 1, 1)).Encode(); // Its codes are no usual ones.
+        var without = Hostile.Without(whole, tables);
+        foreach (var backend in Decoded.Backends)
+        {
+            // Without Huffman codes those of the standard's annex K are meant, and SkiaSharp does not mind nonsense.
+            var decoder = Decoded.Decoder(backend);
+            Assert.Equal(Outcome(decoder, Hostile.Without(Make.Jpeg(64, 48, seed: 1), 0xDB)), ImageProblem.Corrupt.ToString());
+            var alone = Outcome(decoder, without);
+            for (var i = 0; i < 3; i++)
+            {
+                Decoded.From(decoder, whole);
+                Assert.Equal(alone, Outcome(decoder, without));
+            }
+        }
+
+        static string Outcome(ImageDecoder decoder, byte[] bytes)
+        {
+            if (!decoder.TryDecode(bytes, Decoded.FullSize, out var image, out var rejection))
+            {
+                return rejection.Problem.ToString();
+            }
+
+            using (image)
+            {
+                return Convert.ToHexString(image.Pixels);
+            }
+        }
+    }
+
     [Fact]
     public void The_claims_are_small_files()
     {

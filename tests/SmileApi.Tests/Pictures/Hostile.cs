@@ -281,7 +281,7 @@ internal static class Hostile
     private static byte[] WithProgressiveInks() => new JpegWriter(16, 16, [.. Enumerable.Repeat(new JpegComponent((_, _) => 128), 4)]) { Progressive = true, AdobeTransform = 0 }.Encode();
 
     /// <summary>A JPEG with all its segments of one kind taken out of its head.</summary>
-    private static byte[] Without(byte[] jpeg, byte marker)
+    public static byte[] Without(byte[] jpeg, byte marker)
     {
         var (result, scan) = (new List<byte> { 0xFF, 0xD8 }, Make.FirstScan(jpeg));
         for (var at = 2; at < scan;)
