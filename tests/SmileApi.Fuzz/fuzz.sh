@@ -36,7 +36,7 @@ for target in $targets; do
 
   stats=$work/$target/out/default/fuzzer_stats
   count() { sed -n "s/^$1 *: *//p" "$stats"; }
-  printf '%s: %s s, %s files tried, %s kept of %s found new, coverage %s, crashes %s, hangs %s\n' "$target" \
+  printf '%s: %s s, %s files tried, %s kept, %s of them found, coverage %s, crashes %s, hangs %s\n' "$target" \
     "$(count run_time)" "$(count execs_done)" "$(count corpus_count)" "$(count corpus_found)" "$(count bitmap_cvg)" \
     "$(count saved_crashes)" "$(count saved_hangs)"
   [ "$(count saved_crashes)" = 0 ] && [ "$(count saved_hangs)" = 0 ] || status=1

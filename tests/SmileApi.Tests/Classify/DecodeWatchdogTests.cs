@@ -148,7 +148,7 @@ public sealed class DecodeWatchdogTests
         using (http)
         await using (process)
         {
-            using var refused = await PostAsync(http, Hostile.ManyPasses(9992, 1, 98));
+            using var refused = await PostAsync(http, Hostile.ManyPasses(9992, 1, 85));
             await ProblemAssert.IsAsync(refused, 422, "picture-too-slow");
 
             Assert.Equal(70, await process.ExitAsync());
