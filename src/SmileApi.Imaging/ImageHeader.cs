@@ -41,8 +41,13 @@ public static class ImageFormats
 /// <param name="Scans">Passes over the picture's coefficients: 1, or the number of scans of a multi-scan JPEG.</param>
 /// <param name="Components">Colour components of a JPEG (1 grey, 3 colour, 4 CMYK); 0 for other formats.</param>
 /// <param name="Orientation">EXIF orientation; <see cref="Orientation.Upright"/> when the picture has none.</param>
+/// <param name="Passes">
+/// How often decoding passes over the whole picture: 1, or for a multi-scan JPEG the sum of what each scan passes over. Those of
+/// ordinary encoders have 3 to 4.
+/// </param>
 public readonly record struct ImageHeader(
-    ImageFormat Format, int Width, int Height, double HeldBytesPerPixel = 0, int Scans = 1, int Components = 0, Orientation Orientation = Orientation.Upright)
+    ImageFormat Format, int Width, int Height, double HeldBytesPerPixel = 0, int Scans = 1, int Components = 0, Orientation Orientation = Orientation.Upright,
+    double Passes = 1)
 {
     /// <summary>Memory that decoding holds at once, in bytes; what the decoder gives away along the way is not counted.</summary>
     public long HeldBytes => (long)((double)Width * Height * HeldBytesPerPixel);

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace SmileApi.Imaging;
 
-/// <summary>Reads the markers of a JPEG (ITU T.81, annex B) up to its first scan, then counts its scans to the end of the image.</summary>
+/// <summary>Reads the markers of a JPEG (ITU T.81, annex B) up to its first scan, then weighs its scans to the end of the image.</summary>
 internal static class JpegHeader
 {
     private const byte StartOfScan = 0xDA;
@@ -17,6 +17,7 @@ internal static class JpegHeader
         int width = 0, height = 0, components = 0;
         var progressive = false;
         var samplesPerPixel = 0.0;
+        ReadOnlySpan<byte> frame = default;
         var orientation = Orientation.Upright;
 
         var position = 2;
@@ -79,7 +80,8 @@ internal static class JpegHeader
                         return Variant($"{components} colour components");
                     }
 
-                    if (!TrySamplesPerPixel(segment[6..], components, out samplesPerPixel))
+                    frame = segment[6..];
+                    if (!TrySamplesPerPixel(frame, components, out samplesPerPixel))
                     {
                         return Corrupt("its frame header contradicts itself");
                     }
@@ -106,13 +108,13 @@ internal static class JpegHeader
 
                     // A baseline file that codes its components one after the other is buffered whole, too.
                     var buffered = progressive || segment[0] < components;
-                    if (!TryCountScans(bytes, position, out var scans))
+                    if (!TryWeighScans(bytes, position, segment, frame[..(3 * components)], out var scans, out var passes))
                     {
                         return Truncated();
                     }
 
                     // Every coefficient, two bytes each, waits for the last scan.
-                    header = new ImageHeader(ImageFormat.Jpeg, width, height, buffered ? 2 * samplesPerPixel : 0, scans, components, orientation);
+                    header = new ImageHeader(ImageFormat.Jpeg, width, height, buffered ? 2 * samplesPerPixel : 0, scans, components, orientation, passes);
                     return null;
             }
         }
@@ -146,13 +148,19 @@ internal static class JpegHeader
     }
 
     /// <summary>
-    /// Counts the scans from the entropy-coded data at <paramref name="position"/> on, the current one included. It steps
-    /// over exactly what libjpeg steps over: a scan hidden from this count would cost decoding time all the same.
+    /// Counts the scans from the entropy-coded data at <paramref name="position"/> on, the current one included, and adds up what
+    /// each of them costs. It steps over exactly what libjpeg steps over: a scan hidden from this count would cost decoding time
+    /// all the same.
     /// </summary>
+    /// <param name="scan">The current scan's header.</param>
+    /// <param name="frame">The components of the frame header, three bytes each.</param>
+    /// <param name="passes">How often all scans together pass over all coefficients.</param>
     /// <returns>False when the file ends before the end of its image, which not every decoder notices.</returns>
-    private static bool TryCountScans(ReadOnlySpan<byte> bytes, int position, out int scans)
+    private static bool TryWeighScans(
+        ReadOnlySpan<byte> bytes, int position, ReadOnlySpan<byte> scan, ReadOnlySpan<byte> frame, out int scans, out double passes)
     {
         scans = 1;
+        passes = PassesOf(scan, frame);
         while (scans < MaxScansCounted)
         {
             var next = bytes[position..].IndexOf((byte)0xFF);
@@ -173,17 +181,49 @@ internal static class JpegHeader
                     return true;
                 case var marker:
                     position++;
-                    if (!TrySegment(bytes, ref position, out _))
+                    if (!TrySegment(bytes, ref position, out var segment))
                     {
                         return false;
                     }
 
-                    scans += marker == StartOfScan ? 1 : 0;
+                    if (marker == StartOfScan)
+                    {
+                        scans++;
+                        passes += PassesOf(segment, frame);
+                    }
+
                     break;
             }
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// The part of a picture's coefficients that a scan passes over: of its components those of its band, and never less than a
+    /// quarter of them, for each block costs something whatever is done to it. A scan of a few dozen bytes passes over all of them.
+    /// </summary>
+    private static double PassesOf(ReadOnlySpan<byte> scan, ReadOnlySpan<byte> frame)
+    {
+        var count = scan.IsEmpty ? 0 : scan[0];
+        if (scan.Length < 1 + 2 * count + 2)
+        {
+            return 1; // No decoder reads on from here.
+        }
+
+        var (all, inScan) = (0, 0);
+        for (var at = 0; at < frame.Length; at += 3)
+        {
+            var samples = (frame[at + 1] >> 4) * (frame[at + 1] & 15);
+            all += samples;
+            for (var i = 0; i < count; i++)
+            {
+                inScan += scan[1 + 2 * i] == frame[at] ? samples : 0;
+            }
+        }
+
+        var (first, last) = (scan[1 + 2 * count], scan[2 + 2 * count]);
+        return (double)inScan / all * Math.Clamp(last - first + 1, 16, 64) / 64;
     }
 
     /// <summary>Finds the next marker; stray bytes before it are passed over, as libjpeg does, since cameras write them.</summary>
@@ -215,7 +255,7 @@ internal static class JpegHeader
         return true;
     }
 
-    private static bool TrySegment(ReadOnlySpan<byte> bytes, ref int position, out ReadOnlySpan<byte> segment)
+    private static bool TrySegment(ReadOnlySpan<byte> bytes, scoped ref int position, out ReadOnlySpan<byte> segment)
     {
         segment = default;
         if (position + 2 > bytes.Length)

@@ -42,6 +42,11 @@ internal static class PngHeader
                     return ImageHeader.Corrupt(ImageFormat.Png, "it declares a side of no pixels or of more than the format allows");
                 }
 
+                if (!IsColour(colour: data[9], depth: data[8]))
+                {
+                    return ImageHeader.Corrupt(ImageFormat.Png, "it declares colours of no known kind");
+                }
+
                 header = new ImageHeader(ImageFormat.Png, (int)width, (int)height, HeldBytesPerPixel(data));
             }
             else if (type.SequenceEqual("IDAT"u8))
@@ -60,6 +65,15 @@ internal static class PngHeader
             position += ChunkOverhead + (int)length;
         }
     }
+
+    /// <summary>The colour types and their depths (table 8).</summary>
+    private static bool IsColour(byte colour, byte depth) => colour switch
+    {
+        0 => depth is 1 or 2 or 4 or 8 or 16,
+        2 or 4 or 6 => depth is 8 or 16,
+        3 => depth is 1 or 2 or 4 or 8,
+        _ => false,
+    };
 
     /// <summary>RGBA, and for an interlaced picture the stored samples of all passes besides.</summary>
     private static double HeldBytesPerPixel(ReadOnlySpan<byte> header)

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.Extensions.ObjectPool;
 
 namespace SmileApi.Imaging;
 
@@ -17,8 +16,6 @@ internal static unsafe partial class TurboJpeg
 
     private static readonly nint s_library = Load();
 
-    private static readonly ObjectPool<Handle> s_handles = new DefaultObjectPoolProvider().Create(new HandlePolicy());
-
     /// <summary>True when the system has the library.</summary>
     public static bool IsAvailable => s_library != 0;
 
@@ -34,13 +31,21 @@ internal static unsafe partial class TurboJpeg
         var stored = new GreyImage(
             ImageDecoder.Reduced(header.Width, reduction), ImageDecoder.Reduced(header.Height, reduction),
             reduction, header.Width, header.Height, ImageFormat.Jpeg);
-        var handle = s_handles.Get();
+
+        // A new one for each picture, which costs less than a microsecond: a used one still has the tables of the picture before and
+        // lends them to one that lacks its own, and after a failure it must not be used at all.
+        var handle = InitDecompress();
         try
         {
+            if (handle == 0)
+            {
+                throw new InsufficientMemoryException("libturbojpeg could not make a decompressor.");
+            }
+
             fixed (byte* source = bytes)
             fixed (byte* target = stored.Pixels)
             {
-                var failed = DecompressHeader(handle.Pointer, source, new CULong((uint)bytes.Length), out var width, out var height, out _, out _) != 0;
+                var failed = DecompressHeader(handle, source, new CULong((uint)bytes.Length), out var width, out var height, out _, out _) != 0;
                 if (!failed && (width != header.Width || height != header.Height))
                 {
                     return ImageHeader.Corrupt(ImageFormat.Jpeg, "it declares two different sizes");
@@ -49,14 +54,13 @@ internal static unsafe partial class TurboJpeg
                 if (!failed)
                 {
                     failed = Decompress(
-                        handle.Pointer, source, new CULong((uint)bytes.Length), target, stored.Width, stored.Width, stored.Height,
+                        handle, source, new CULong((uint)bytes.Length), target, stored.Width, stored.Width, stored.Height,
                         PixelFormatGrey, StopOnWarning | LimitScans) != 0;
                 }
 
                 if (failed)
                 {
-                    handle.IsPoisoned = true;
-                    var message = Marshal.PtrToStringUTF8(GetErrorString(handle.Pointer)) ?? "";
+                    var message = Marshal.PtrToStringUTF8(GetErrorString(handle)) ?? "";
                     if (message.Contains("Premature end", StringComparison.Ordinal))
                     {
                         return ImageHeader.Truncated(ImageFormat.Jpeg);
@@ -64,7 +68,7 @@ internal static unsafe partial class TurboJpeg
 
                     // Stray bytes between segments harm no pixel, and cameras do write them; and a sampling or a colour
                     // conversion that this library lacks another may have. Anything else is damage.
-                    worthASecondTry = (GetErrorCode(handle.Pointer) == ErrorIsWarning && message.Contains("extraneous bytes", StringComparison.Ordinal))
+                    worthASecondTry = (GetErrorCode(handle) == ErrorIsWarning && message.Contains("extraneous bytes", StringComparison.Ordinal))
                         || message.Contains("Unsupported color conversion", StringComparison.Ordinal)
                         || message.Contains("Could not determine subsampling", StringComparison.Ordinal);
                     return ImageHeader.Corrupt(ImageFormat.Jpeg, "its picture data cannot be decoded");
@@ -76,7 +80,7 @@ internal static unsafe partial class TurboJpeg
         }
         finally
         {
-            s_handles.Return(handle);
+            _ = Destroy(handle);
             if (image is null)
             {
                 stored.Dispose();
@@ -98,30 +102,6 @@ internal static unsafe partial class TurboJpeg
         }
 
         return 0;
-    }
-
-    /// <summary>A decompressor with its working memory; used by one thread at a time.</summary>
-    private sealed class Handle : IDisposable
-    {
-        public nint Pointer { get; } = InitDecompress() is var pointer and not 0
-            ? pointer
-            : throw new InsufficientMemoryException("libturbojpeg could not make a decompressor.");
-
-        /// <summary>After a failure the library's state is undefined; such a handle must not be used again.</summary>
-        public bool IsPoisoned { get; set; }
-
-        public void Dispose()
-        {
-            _ = Destroy(Pointer);
-        }
-    }
-
-    private sealed class HandlePolicy : PooledObjectPolicy<Handle>
-    {
-        public override Handle Create() => new();
-
-        // The pool disposes what it is told not to keep.
-        public override bool Return(Handle handle) => !handle.IsPoisoned;
     }
 
     [LibraryImport(Library, EntryPoint = "tjInitDecompress")]

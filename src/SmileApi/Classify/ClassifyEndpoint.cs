@@ -15,6 +15,8 @@ internal static class ClassifyEndpoint
         builder.Services.AddSingleton(services => new ImageDecoder(
             services.GetRequiredService<IOptions<ImageLimits>>().Value,
             services.GetRequiredService<IOptions<DecodingOptions>>().Value.UseTurboJpeg));
+        builder.Services.AddSingleton<DecodePicture>(services => services.GetRequiredService<ImageDecoder>().TryDecodeReduced);
+        builder.Services.AddSingleton<DecodeWatchdog>();
         builder.Services.AddSingleton<UploadReader>();
         builder.Services.AddSingleton<DecodeGate>();
         builder.Services.AddSingleton<Classifier>();

@@ -46,6 +46,7 @@ internal sealed class DecodeGate : IDisposable
     private const long VeryLarge = 4_000_000;
 
     private readonly ImageDecoder _decoder;
+    private readonly DecodeWatchdog _watchdog;
     private readonly SemaphoreSlim _largeSlot = new(1);
     private readonly SemaphoreSlim _veryLargeSlots = new(2);
     private readonly SemaphoreSlim _slots;
@@ -56,9 +57,9 @@ internal sealed class DecodeGate : IDisposable
     private readonly MovingAverage _secondsPerPicture = new(initial: 0.005);
     private int _inside; // Waiting or being decoded.
 
-    public DecodeGate(ImageDecoder decoder, IOptions<DecodingOptions> options, TimeProvider time, SmileMetrics metrics)
+    public DecodeGate(ImageDecoder decoder, DecodeWatchdog watchdog, IOptions<DecodingOptions> options, TimeProvider time, SmileMetrics metrics)
     {
-        (_decoder, _time, _metrics) = (decoder, time, metrics);
+        (_decoder, _watchdog, _time, _metrics) = (decoder, watchdog, time, metrics);
         _queueLimit = options.Value.QueueLimit;
         _parallelism = options.Value.ResolvedParallelism;
         _slots = new SemaphoreSlim(_parallelism);
@@ -126,7 +127,7 @@ internal sealed class DecodeGate : IDisposable
             await _slots.WaitAsync(aborted);
             try
             {
-                return Decode(bytes.Span, header, reduction, queued, released);
+                return await DecodeNowAsync(bytes, header, reduction, queued, released);
             }
             finally
             {
@@ -139,19 +140,25 @@ internal sealed class DecodeGate : IDisposable
         }
     }
 
-    private (Photo? Photo, Problem? Problem) Decode(ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, long queued, Action? released)
+    private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeNowAsync(
+        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, Action? released)
     {
         var started = _time.GetTimestamp();
-        var isDecoded = _decoder.TryDecodeReduced(bytes, header, reduction, out var image, out var rejection);
+        var (image, rejection) = await _watchdog.DecodeAsync(bytes, header, reduction);
         var elapsed = _time.GetElapsedTime(started);
+        if (image is null && rejection is null)
+        {
+            return (null, _watchdog.TooSlow);
+        }
+
         _secondsPerPicture.Add(elapsed.TotalSeconds);
-        if (!isDecoded)
+        if (image is null)
         {
             return (null, ProblemOf(rejection!));
         }
 
         _metrics.PictureDecoded(elapsed, header.Format);
-        return (new Photo(image!, _time.GetElapsedTime(queued, started), elapsed, released), null);
+        return (new Photo(image, _time.GetElapsedTime(queued, started), elapsed, released), null);
     }
 
     public void Dispose()

@@ -17,6 +17,20 @@ internal sealed class DecodingOptions
     [Range(1, 100_000)]
     public int QueueLimit { get; set; } = 512;
 
+    /// <summary>
+    /// Longest that decoding one picture may take, in seconds; then its request is answered with 422, and another takes its place.
+    /// Range 0.1 to 600, default 10: the slowest that section <c>Images</c> lets in by default took about one.
+    /// </summary>
+    [Range(0.1, 600.0)]
+    public double TimeoutSeconds { get; set; } = 10;
+
+    /// <summary>
+    /// Most decodes that may go on at a time after they have been given up; with one more the service stops with exit code 70, to
+    /// be started anew. Each holds a thread and the memory of its picture. Range 0 to 64, default 4.
+    /// </summary>
+    [Range(0, 64)]
+    public int MaxLost { get; set; } = 4;
+
     /// <summary>False reads JPEG through SkiaSharp even where the system has libturbojpeg. Default true.</summary>
     public bool UseTurboJpeg { get; set; } = true;
 

@@ -18,6 +18,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind PictureTooLarge = new("picture-too-large", 422, "The picture has too many pixels.");
     public static readonly ProblemKind PictureTruncated = new("picture-truncated", 422, "The picture is cut off.");
     public static readonly ProblemKind PictureCorrupt = new("picture-corrupt", 422, "The picture is damaged.");
+    public static readonly ProblemKind PictureTooSlow = new("picture-too-slow", 422, "Decoding the picture takes too long.");
     public static readonly ProblemKind UnsupportedVariant = new("unsupported-variant", 422, "The picture is of a rare kind that is not read.");
     public static readonly ProblemKind RateLimited = new("rate-limited", 429, "Too many requests.");
     public static readonly ProblemKind InternalError = new("internal-error", 500, "Something went wrong in the service.");
@@ -29,7 +30,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly IReadOnlyList<ProblemKind> All =
     [
         EmptyUpload, MalformedRequest, InvalidParameter, Unauthorized, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
-        UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
+        UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, PictureTooSlow, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
         Overloaded, NotReady,
     ];
 

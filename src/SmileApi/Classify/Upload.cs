@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
@@ -9,23 +10,40 @@ using SmileApi.Operations;
 
 namespace SmileApi.Classify;
 
-/// <summary>The bytes of one picture, in rented memory; dispose it after their last use.</summary>
-internal sealed class Upload : IDisposable
+/// <summary>
+/// The bytes of one picture, in rented memory; dispose it after their last use. Who reads on, as a decode that was given up does,
+/// pins them: the memory is the next one's only when it has been disposed and nobody pins it any more.
+/// </summary>
+/// <param name="rented">Owned by the upload from now on.</param>
+internal sealed class Upload(byte[] rented, int start, int length) : MemoryManager<byte>
 {
-    private byte[]? _rented;
+    private int _users = 1; // Its owner, and everybody who pins it.
+    private int _disposed;
 
-    /// <param name="rented">Owned by the upload from now on.</param>
-    public Upload(byte[] rented, int start, int length)
+    public ReadOnlyMemory<byte> Bytes => Memory;
+
+    public override Span<byte> GetSpan() => rented.AsSpan(start, length);
+
+    public override unsafe MemoryHandle Pin(int elementIndex = 0)
     {
-        _rented = rented;
-        Bytes = rented.AsMemory(start, length);
+        Interlocked.Increment(ref _users);
+        var pin = GCHandle.Alloc(rented, GCHandleType.Pinned);
+        return new MemoryHandle((byte*)pin.AddrOfPinnedObject() + start + elementIndex, pin, this);
     }
 
-    public ReadOnlyMemory<byte> Bytes { get; }
+    public override void Unpin() => Leave();
 
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
-        if (Interlocked.Exchange(ref _rented, null) is { } rented)
+        if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            Leave();
+        }
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
         {
             ArrayPool<byte>.Shared.Return(rented);
         }

@@ -33,7 +33,7 @@ internal static class Health
 /// Sends a drawn picture the way of all pictures, through every network; once before the service listens, so that its first caller does not wait for
 /// code to be compiled. An answer holds for a second, so that probes cannot become a load.
 /// </summary>
-internal sealed class PipelineCheck(Classifier classifier, TimeProvider time) : IHealthCheck, IHostedService, IDisposable
+internal sealed class PipelineCheck(Classifier classifier, IHostApplicationLifetime lifetime, TimeProvider time) : IHealthCheck, IHostedService, IDisposable
 {
     private static readonly TimeSpan s_validity = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
@@ -49,6 +49,11 @@ internal sealed class PipelineCheck(Classifier classifier, TimeProvider time) : 
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken)
     {
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return HealthCheckResult.Unhealthy("The service is about to stop. Send requests elsewhere.");
+        }
+
         await _oneAtATime.WaitAsync(cancellationToken);
         try
         {

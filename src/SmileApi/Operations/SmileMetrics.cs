@@ -12,6 +12,7 @@ internal sealed class SmileMetrics
 
     private readonly Meter _meter;
     private readonly Histogram<double> _decode;
+    private readonly Counter<long> _givenUp;
     private readonly Histogram<double> _detect;
     private readonly Histogram<double> _queueWait;
     private readonly Histogram<double> _inference;
@@ -31,6 +32,7 @@ internal sealed class SmileMetrics
         };
         var sizes = new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64] };
         _decode = _meter.CreateHistogram("smileapi.decode.duration", "s", "Decoding one picture, by format.", advice: fast);
+        _givenUp = _meter.CreateCounter<long>("smileapi.decode.given_up", "{picture}", "Pictures whose decoding took too long, by format.");
         _detect = _meter.CreateHistogram("smileapi.detect.duration", "s", "Finding the faces of one picture, waiting included.", advice: fast);
         _found = _meter.CreateCounter<long>("smileapi.detect.faces", "{face}", "Faces found.");
         _looks = _meter.CreateCounter<long>("smileapi.detect.looks", "{look}", "Looks of the detector's second stage: one at each candidate, and one more at those that may be faces.");
@@ -49,8 +51,14 @@ internal sealed class SmileMetrics
         _meter.CreateObservableGauge("smileapi.runners.idle", idleRunners, "{runner}", "Runners that nobody uses.");
     }
 
+    /// <summary>Lets the scrape ask how many decodes go on after they were given up.</summary>
+    public void ObserveLostDecodes(Func<int> lost) =>
+        _meter.CreateObservableGauge("smileapi.decode.lost", lost, "{picture}", "Decodes that were given up and have not ended.");
+
     public void PictureDecoded(TimeSpan duration, ImageFormat format) =>
         _decode.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("format", format.Name()));
+
+    public void DecodeGivenUp(ImageFormat format) => _givenUp.Add(1, new KeyValuePair<string, object?>("format", format.Name()));
 
     public void PictureSearched(TimeSpan duration, int faces, int looks)
     {

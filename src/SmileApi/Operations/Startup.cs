@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
+using SmileApi.Classify;
 using SmileApi.Faces;
 using SmileApi.Inference;
 
@@ -12,6 +13,9 @@ internal sealed class StartRefusedException(string message) : Exception(message)
 /// <summary>Starting well or not at all: the default address, checked options, and reasons without stack traces.</summary>
 internal static class Startup
 {
+    /// <summary>Exit code of a service that stops by itself because only a new start can help (EX_SOFTWARE of sysexits.h).</summary>
+    private const int StartAnew = 70;
+
     private const string DefaultAddress = "http://localhost:8080";
 
     /// <summary>
@@ -42,7 +46,7 @@ internal static class Startup
         builder.Services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
     }
 
-    /// <summary>Runs until stopped. What prevents the start goes to stderr, a line each, with exit code 1.</summary>
+    /// <summary>Runs until stopped; exit code 70 when it has stopped by itself, to be started anew. What prevents the start goes to stderr, a line each, with exit code 1.</summary>
     public static async Task<int> RunOrExplainAsync(this WebApplication app)
     {
         var stopping = app.Lifetime.ApplicationStopping;
@@ -53,8 +57,9 @@ internal static class Startup
                 app.Services.GetService<IStartupValidator>()?.Validate();
                 app.Services.GetRequiredService<SmileModel>();
                 app.Services.GetRequiredService<FaceDetector>();
+                var watchdog = app.Services.GetRequiredService<DecodeWatchdog>();
                 await app.RunAsync();
-                return 0;
+                return watchdog.IsSpent ? StartAnew : 0;
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)

@@ -66,11 +66,18 @@ public sealed class ImageHeaderTests
         Assert.Equal(
             new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 0, Scans: 1, Components: 1),
             Read(new JpegWriter(40, 30, grey) { RestartInterval = 2 }.Encode()));
-        Assert.Equal(
-            new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 3, Scans: 7, Components: 3), Read(Make.ProgressiveJpeg(40, 30, 1)));
-        Assert.Equal(
-            new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 6, Scans: 3, Components: 3),
-            Read(new JpegWriter(40, 30, grey, grey, grey) { Interleaved = false }.Encode()));
+
+        // The first coefficient of all components, then of each the next five and the last 58; a scan counts for a quarter at least.
+        var progressive = Read(Make.ProgressiveJpeg(40, 30, 1));
+        Assert.Equal(new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 3, Scans: 7, Components: 3), progressive with { Passes = 1 });
+        Assert.Equal(0.25 + 0.25 + 58 / 64.0, progressive.Passes, 9);
+
+        var separate = Read(new JpegWriter(40, 30, grey, grey, grey) { Interleaved = false }.Encode());
+        Assert.Equal(new ImageHeader(ImageFormat.Jpeg, 40, 30, HeldBytesPerPixel: 6, Scans: 3, Components: 3), separate with { Passes = 1 });
+        Assert.Equal(1, separate.Passes, 9);
+
+        Assert.Equal(0.25 + 30 * 63 / 64.0, Read(Hostile.ManyPasses(80, 1, 30)).Passes, 9);
+        Assert.Equal(0.25 + 10 * 63 / 64.0, Read(Hostile.ManyPasses(80, 3, 30)).Passes, 9);
         Assert.Equal(4, Read(Make.CmykJpeg(40, 30, 1)).Components);
     }
 

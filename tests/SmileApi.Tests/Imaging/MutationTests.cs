@@ -30,6 +30,16 @@ public sealed class MutationTests
 
     private static readonly Gen<byte[]> s_picture = OneOf(s_pictures);
 
+    /// <summary>The first of those that <c>tests/SmileApi.Fuzz</c> sends to the service by the hundred thousand.</summary>
+    [Fact]
+    public void Mutated_real_files()
+    {
+        for (var number = 0; number < 600; number++)
+        {
+            IsAnswered(Mutated.File(number));
+        }
+    }
+
     [Fact]
     public void Changed_bytes() =>
         Gen.Select(s_picture, Gen.Select(Gen.Double[0, 1], Gen.Byte).Array[1, 6]).Sample((picture, changes) =>

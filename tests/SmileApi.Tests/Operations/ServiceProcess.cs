@@ -79,6 +79,14 @@ internal sealed class ServiceProcess : IAsyncDisposable
         return long.Parse(line.Split(':', 'k')[1].Trim(), CultureInfo.InvariantCulture) / 1024.0;
     }
 
+    /// <summary>Waits until the process ends by itself.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> ExitAsync()
+    {
+        await _process.WaitForExitAsync();
+        return _process.ExitCode;
+    }
+
     /// <summary>Asks the process to stop (SIGTERM) and waits for its end.</summary>
     public async Task<int> StopAsync()
     {

@@ -62,6 +62,30 @@ internal sealed record PngWriter(int Width, int Height, PngColour Colour, int De
         return chunk;
     }
 
+    /// <summary>The same file with the checksum of every chunk made right; what is no PNG comes back as it is.</summary>
+    public static byte[] WithChecksums(byte[] png)
+    {
+        if (!png.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']))
+        {
+            return png;
+        }
+
+        byte[] result = [.. png];
+        for (var at = 8; at + 12 <= result.Length;)
+        {
+            var length = BinaryPrimitives.ReadUInt32BigEndian(result.AsSpan(at));
+            if (length > (uint)(result.Length - at - 12))
+            {
+                break;
+            }
+
+            BinaryPrimitives.WriteUInt32BigEndian(result.AsSpan(at + 8 + (int)length), Crc(result.AsSpan(at + 4, (int)length + 4)));
+            at += 12 + (int)length;
+        }
+
+        return result;
+    }
+
     public static byte[] Compress(ReadOnlySpan<byte> bytes)
     {
         using var memory = new MemoryStream();
