@@ -1,3 +1,4 @@
+using SmileApi.Admission;
 using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Faces;
@@ -10,6 +11,7 @@ var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ar
 builder.AddListening();
 builder.AddLogging();
 builder.AddTelemetry();
+builder.AddAdmission();
 builder.AddModel();
 builder.AddFaces();
 builder.AddBatching();

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
+using SmileApi.Admission;
 using SmileApi.Batching;
 using SmileApi.Imaging;
 using SmileApi.Operations;
@@ -7,12 +8,10 @@ using SmileApi.Operations;
 namespace SmileApi.Classify;
 
 /// <summary>
-/// A decoded picture. Dispose it once, when nothing needs its pixels any more: if it is one of the very large, the next such
-/// may then be decoded.
+/// A decoded picture. Dispose it once, when nothing needs its pixels any more; its share of the memory is then the next one's.
 /// </summary>
-/// <param name="image">It becomes this object's.</param>
-/// <param name="released">Called at the end.</param>
-internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, Action? released) : IDisposable
+/// <param name="image">It becomes this object's, and so does <paramref name="memory"/>.</param>
+internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, IDisposable memory) : IDisposable
 {
     public GreyImage Image => image;
 
@@ -25,29 +24,23 @@ internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, 
     public void Dispose()
     {
         image.Dispose();
-        released?.Invoke();
+        memory.Dispose();
     }
 }
 
 /// <summary>
-/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one; of those that
-/// are very large even when decoded only two are there until their faces are judged. So memory stays bounded too. A bounded
-/// number more may wait for their turn.
+/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one. What a picture
+/// holds from its decoding to its verdict comes out of the <see cref="MemoryBudget"/>. A bounded number more may wait for
+/// their turn.
 /// </summary>
 internal sealed class DecodeGate : IDisposable
 {
     /// <summary>From how many held bytes on a picture counts as large.</summary>
     private const long Large = 32 << 20;
 
-    /// <summary>
-    /// From how many decoded pixels on a picture counts as very large: more than any picture has that is searched for faces of the
-    /// default size, so that only those wait here who ask for very small faces.
-    /// </summary>
-    private const long VeryLarge = 4_000_000;
-
     private readonly ImageDecoder _decoder;
+    private readonly MemoryBudget _memory;
     private readonly SemaphoreSlim _largeSlot = new(1);
-    private readonly SemaphoreSlim _veryLargeSlots = new(2);
     private readonly SemaphoreSlim _slots;
     private readonly int _queueLimit;
     private readonly int _parallelism;
@@ -56,13 +49,16 @@ internal sealed class DecodeGate : IDisposable
     private readonly MovingAverage _secondsPerPicture = new(initial: 0.005);
     private int _inside; // Waiting or being decoded.
 
-    public DecodeGate(ImageDecoder decoder, IOptions<DecodingOptions> options, TimeProvider time, SmileMetrics metrics)
+    public DecodeGate(ImageDecoder decoder, MemoryBudget memory, IOptions<DecodingOptions> options, TimeProvider time, SmileMetrics metrics)
     {
-        (_decoder, _time, _metrics) = (decoder, time, metrics);
+        (_decoder, _memory, _time, _metrics) = (decoder, memory, time, metrics);
         _queueLimit = options.Value.QueueLimit;
         _parallelism = options.Value.ResolvedParallelism;
         _slots = new SemaphoreSlim(_parallelism);
     }
+
+    /// <summary>How long the decoding of what is inside now will take, by the measured pace.</summary>
+    public TimeSpan DrainTime => TimeSpan.FromSeconds(Volatile.Read(ref _inside) * _secondsPerPicture.Value / _parallelism);
 
     /// <summary>Reads a picture's header; the limits of section <c>Images</c> are checked by it.</summary>
     public bool TryInspect(ReadOnlySpan<byte> bytes, out ImageHeader header, [NotNullWhen(false)] out Problem? problem)
@@ -78,33 +74,34 @@ internal sealed class DecodeGate : IDisposable
         ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, CancellationToken aborted)
     {
         var queued = _time.GetTimestamp();
+        var cost = MemoryBudget.CostOf(header, reduction);
+        if (cost > _memory.PictureBytes)
+        {
+            return (null, new Problem(
+                ProblemKind.PictureTooLarge,
+                $"This picture of {header.Width} x {header.Height} pixels would hold {cost >> 20} MiB of memory; at most {_memory.PictureBytes >> 20} are given. Send it smaller, or ask for larger faces (minFace)."));
+        }
+
         if (Interlocked.Increment(ref _inside) > _queueLimit + _parallelism)
         {
             Interlocked.Decrement(ref _inside);
-            var drain = TimeSpan.FromSeconds(_queueLimit * _secondsPerPicture.Value / _parallelism);
-            return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", drain));
+            return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", DrainTime));
         }
 
         try
         {
-            var pixels = (long)ImageDecoder.Reduced(header.Width, reduction) * ImageDecoder.Reduced(header.Height, reduction);
-            if (pixels < VeryLarge)
-            {
-                return await DecodeInTurnAsync(bytes, header, reduction, queued, released: null, aborted);
-            }
-
-            await _veryLargeSlots.WaitAsync(aborted);
+            var memory = await _memory.TakeForPictureAsync(cost, aborted);
             Photo? photo = null;
             try
             {
-                (photo, var problem) = await DecodeInTurnAsync(bytes, header, reduction, queued, () => _veryLargeSlots.Release(), aborted);
+                (photo, var problem) = await DecodeInTurnAsync(bytes, header, reduction, queued, memory, aborted);
                 return (photo, problem);
             }
             finally
             {
                 if (photo is null)
                 {
-                    _veryLargeSlots.Release();
+                    memory.Dispose();
                 }
             }
         }
@@ -115,7 +112,7 @@ internal sealed class DecodeGate : IDisposable
     }
 
     private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeInTurnAsync(
-        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, Action? released, CancellationToken aborted)
+        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, IDisposable memory, CancellationToken aborted)
     {
         // The large slot first: a large picture that waits for its like must not block the small ones.
         var largeSlot = header.HeldBytes >= Large ? _largeSlot : null;
@@ -125,7 +122,7 @@ internal sealed class DecodeGate : IDisposable
             await _slots.WaitAsync(aborted);
             try
             {
-                return Decode(bytes.Span, header, reduction, queued, released);
+                return Decode(bytes.Span, header, reduction, queued, memory);
             }
             finally
             {
@@ -138,7 +135,7 @@ internal sealed class DecodeGate : IDisposable
         }
     }
 
-    private (Photo? Photo, Problem? Problem) Decode(ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, long queued, Action? released)
+    private (Photo? Photo, Problem? Problem) Decode(ReadOnlySpan<byte> bytes, in ImageHeader header, int reduction, long queued, IDisposable memory)
     {
         var started = _time.GetTimestamp();
         var isDecoded = _decoder.TryDecodeReduced(bytes, header, reduction, out var image, out var rejection);
@@ -150,14 +147,13 @@ internal sealed class DecodeGate : IDisposable
         }
 
         _metrics.PictureDecoded(elapsed, header.Format);
-        return (new Photo(image!, _time.GetElapsedTime(queued, started), elapsed, released), null);
+        return (new Photo(image!, _time.GetElapsedTime(queued, started), elapsed, memory), null);
     }
 
     public void Dispose()
     {
         _slots.Dispose();
         _largeSlot.Dispose();
-        _veryLargeSlots.Dispose();
     }
 
     private static Problem ProblemOf(ImageRejection rejection)

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
+using SmileApi.Admission;
 using SmileApi.Faces;
 using SmileApi.Inference;
 
@@ -49,8 +50,10 @@ internal static class Startup
             await using (app)
             {
                 app.Services.GetService<IStartupValidator>()?.Validate();
+                app.SettleAdmission();
                 app.Services.GetRequiredService<SmileModel>();
                 app.Services.GetRequiredService<FaceDetector>();
+                app.Services.GetRequiredService<AdmissionGate>(); // Its gauges are there before the first request.
                 await app.RunAsync();
                 return 0;
             }

@@ -39,12 +39,16 @@ internal static class Telemetry
         log.MessageTemplate = "{RequestMethod} {RequestPath} {StatusCode} in {Elapsed:F1} ms {Outcome} [{RequestId}]";
         log.EnrichDiagnosticContext = (diagnostics, context) => diagnostics.Set("RequestId", context.TraceIdentifier);
         log.GetLevel = (context, _, exception) =>
-            exception is not null || context.Response.StatusCode >= 500 ? LogEventLevel.Error
+            IsTurnedAway(context.Response.StatusCode) ? LogEventLevel.Warning
+            : exception is not null || context.Response.StatusCode >= 500 ? LogEventLevel.Error
             : IsProbe(context.Request.Path) ? LogEventLevel.Debug
             : LogEventLevel.Information;
     });
 
     public static void MapMetrics(this IEndpointRouteBuilder app) => app.MapPrometheusScrapingEndpoint("/metrics");
+
+    /// <summary>Too much to do is a state of the service, which one hears of once a request; it is no fault in it.</summary>
+    private static bool IsTurnedAway(int status) => status is 503 or 504;
 
     private static bool IsProbe(PathString path) => path.StartsWithSegments("/health") || path == "/metrics";
 }
