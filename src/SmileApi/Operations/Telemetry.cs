@@ -11,6 +11,7 @@ internal static class Telemetry
     public static void AddLogging(this WebApplicationBuilder builder) =>
         builder.Services.AddSerilog((services, logging) => logging
             .ReadFrom.Configuration(services.GetRequiredService<IConfiguration>())
+            .Filter.ByExcluding(IsDrainOfTheGone)
             .Enrich.FromLogContext());
 
     public static void AddTelemetry(this WebApplicationBuilder builder)
@@ -49,6 +50,13 @@ internal static class Telemetry
 
     /// <summary>Too much to do is a state of the service, which one hears of once a request; it is no fault in it.</summary>
     private static bool IsTurnedAway(int status) => status is 503 or 504;
+
+    /// <summary>
+    /// Kestrel's complaint, as an error, that it cannot take in the rest of a body whose reading was cancelled: because its sender
+    /// has gone, or its time was over. The request has its own line in the log.
+    /// </summary>
+    private static bool IsDrainOfTheGone(LogEvent log) => log.Level == LogEventLevel.Error
+        && log.MessageTemplate.Text.Contains("automatic draining of the request body failed because the body reader is in an invalid state", StringComparison.Ordinal);
 
     private static bool IsProbe(PathString path) => path.StartsWithSegments("/health") || path == "/metrics";
 }

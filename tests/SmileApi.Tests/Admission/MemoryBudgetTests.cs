@@ -18,7 +18,7 @@ public sealed class MemoryBudgetTests
         using var budget = Of(mebibytes, runners);
 
         Assert.Equal((long)mebibytes << 20, budget.Ceiling);
-        Assert.True(budget.UploadBytes + budget.PictureBytes + (160 << 20) <= budget.Ceiling);
+        Assert.True(budget.UploadBytes + budget.PictureBytes + (176 << 20) <= budget.Ceiling);
         Assert.True(budget.UploadBytes >= 2 * MemoryBudget.BufferFor(28 << 20));
         Assert.True(budget.PictureBytes >= new ImageLimits().MaxHeldBytes);
         Assert.True(budget.MaxConnections >= 1000);
