@@ -1,4 +1,5 @@
 using SmileApi.Access;
+using SmileApi.Admission;
 using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Faces;
@@ -12,6 +13,7 @@ builder.AddListening();
 builder.AddLogging();
 builder.AddTelemetry();
 builder.AddAccess();
+builder.AddAdmission();
 builder.AddModel();
 builder.AddFaces();
 builder.AddBatching();

@@ -25,6 +25,9 @@ public sealed class SmileApp : WebApplicationFactory<Program>
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
+
+        // Many tests at once are not the overload that some of them are about, however few processors there are.
+        builder.UseSetting("Requests:MaxInFlight", "10000").UseSetting("Requests:MaxInFlightSustained", "10000");
     }
 
     /// <summary>A service of the application, for tests that look behind HTTP.</summary>

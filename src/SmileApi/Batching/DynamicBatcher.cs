@@ -43,11 +43,14 @@ internal sealed partial class DynamicBatcher : IHostedService
     /// <summary>Queues a picture for a network.</summary>
     /// <param name="place">Of the photograph that it is a part of.</param>
     /// <param name="image">Normalised levels, rented from <see cref="ArrayPool{T}.Shared"/>; the batcher owns and returns it.</param>
-    /// <param name="aborted">Cancelled when the answer is no longer wanted; the picture is then skipped, if its run has not begun.</param>
+    /// <param name="aborted">
+    /// Cancelled when the answer is no longer wanted; the task then ends at once, and the picture is skipped if its run has not begun.
+    /// </param>
     /// <returns>The answer to come. Faults with <see cref="InferenceFailedException"/>.</returns>
     public Task<Answer> RunAsync(WorkQueue.Place place, WorkKind kind, float[] image, CancellationToken aborted)
     {
         var item = new WorkItem(kind, image, _time.GetTimestamp(), aborted);
+        item.CompleteWhenAborted();
         place.Add(item);
         return item.Task;
     }
@@ -187,7 +190,10 @@ internal sealed partial class DynamicBatcher : IHostedService
             {
                 var waited = batcher._time.GetElapsedTime(items[i].Queued, started);
                 batcher._metrics.Waited(kind.Network, waited);
-                items[i].TrySetResult(new Answer(answers[i], waited, ran));
+                if (!items[i].TrySetResult(new Answer(answers[i], waited, ran)))
+                {
+                    ArrayPool<float>.Shared.Return(answers[i]); // Its caller gave up during the run.
+                }
             }
 
             return null;

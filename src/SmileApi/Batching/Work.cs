@@ -61,6 +61,8 @@ internal sealed class InferenceFailedException(string message, Exception? inner)
 internal sealed class WorkItem(WorkKind kind, float[] image, long queued, CancellationToken aborted)
     : TaskCompletionSource<Answer>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
+    private CancellationTokenRegistration _giveUp;
+
     public WorkKind Kind { get; } = kind;
 
     public float[] Image { get; } = image;
@@ -68,7 +70,10 @@ internal sealed class WorkItem(WorkKind kind, float[] image, long queued, Cancel
     /// <summary>When it was queued, a timestamp.</summary>
     public long Queued { get; } = queued;
 
-    /// <summary>True, and the item finished, when nobody waits for it any more.</summary>
+    /// <summary>Lets its caller go as soon as that gives up, wherever the item then is.</summary>
+    public void CompleteWhenAborted() => _giveUp = aborted.UnsafeRegister(static item => ((WorkItem)item!).GiveUp(), this);
+
+    /// <summary>True, and the item released, when nobody waits for it any more.</summary>
     public bool IsAbandoned()
     {
         if (!aborted.IsCancellationRequested)
@@ -76,10 +81,16 @@ internal sealed class WorkItem(WorkKind kind, float[] image, long queued, Cancel
             return false;
         }
 
-        TrySetCanceled(aborted);
+        GiveUp(); // Perhaps nobody has yet called for that.
         Release();
         return true;
     }
 
-    public void Release() => ArrayPool<float>.Shared.Return(Image);
+    public void Release()
+    {
+        _giveUp.Unregister();
+        ArrayPool<float>.Shared.Return(Image);
+    }
+
+    private void GiveUp() => TrySetCanceled(aborted);
 }

@@ -18,7 +18,7 @@ internal sealed class Classifier(
     /// <param name="query">The caller's options.</param>
     /// <param name="received">When the request arrived, a timestamp of the time provider.</param>
     /// <param name="requestId">Goes into the verdict.</param>
-    /// <param name="aborted">The caller has gone: what has not begun is dropped.</param>
+    /// <param name="aborted">The caller has gone or its time is over: what has not begun is dropped.</param>
     public async Task<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
         ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
     {
@@ -35,6 +35,7 @@ internal sealed class Classifier(
                 return (null, problem);
             }
 
+            aborted.ThrowIfCancellationRequested();
             using var place = batcher.TryEnter();
             if (place is null)
             {
@@ -64,6 +65,7 @@ internal sealed class Classifier(
         var scores = new List<Score>(faces.Count);
         foreach (var chunk in faces.Chunk(FacesAtOnce))
         {
+            aborted.ThrowIfCancellationRequested();
             var answers = await Task.WhenAll(Array.ConvertAll(chunk, face => batcher.RunAsync(place, WorkKind.Face, Crop(photo, face), aborted)));
             foreach (var answer in answers)
             {

@@ -1,5 +1,7 @@
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
+using SmileApi.Admission;
 using SmileApi.Imaging;
 using SmileApi.Operations;
 
@@ -26,6 +28,7 @@ internal static class ClassifyEndpoint
         app.MapPost("/classify", ClassifyAsync)
             // Kestrel's own limit resets the connection before the client has read why; UploadReader counts instead.
             .WithMetadata(new DisableRequestSizeLimitAttribute())
+            .WithAdmission()
             .WithTags("Classify")
             .WithSummary("How likely is it that the people in this picture smile?")
             .WithDescription(
@@ -35,28 +38,36 @@ internal static class ClassifyEndpoint
             .Produces<Verdict>()
             .Produces<ProblemDocument>(400, "application/problem+json")
             .Produces<ProblemDocument>(401, "application/problem+json")
+            .Produces<ProblemDocument>(408, "application/problem+json")
             .Produces<ProblemDocument>(413, "application/problem+json")
             .Produces<ProblemDocument>(415, "application/problem+json")
             .Produces<ProblemDocument>(422, "application/problem+json")
             .Produces<ProblemDocument>(429, "application/problem+json")
             .Produces<ProblemDocument>(500, "application/problem+json")
-            .Produces<ProblemDocument>(503, "application/problem+json");
+            .Produces<ProblemDocument>(503, "application/problem+json")
+            .Produces<ProblemDocument>(504, "application/problem+json");
 
     private static async Task<IResult> ClassifyAsync(HttpContext context, UploadReader uploads, Classifier classifier, TimeProvider time)
     {
         var received = time.GetTimestamp();
         var aborted = context.RequestAborted;
+        var admission = context.Features.GetRequiredFeature<AdmissionGate.Admission>();
         if (!ClassifyQuery.TryRead(context.Request.Query, out var query, out var problem))
         {
             return new ProblemResult(problem);
         }
 
-        var (upload, uploadProblem) = await uploads.ReadAsync(context.Request, aborted);
+        var (upload, uploadProblem) = await uploads.ReadAsync(context.Request, admission, aborted);
         using (upload)
         {
             if (upload is null)
             {
                 return new ProblemResult(uploadProblem!);
+            }
+
+            if (!admission.TryBeginWork(out problem))
+            {
+                return new ProblemResult(problem);
             }
 
             var (verdict, rejection) = await classifier.ClassifyAsync(upload.Bytes, query, received, context.TraceIdentifier, aborted);

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
+using SmileApi.Admission;
 using SmileApi.Batching;
 using SmileApi.Imaging;
 using SmileApi.Operations;
@@ -7,12 +8,10 @@ using SmileApi.Operations;
 namespace SmileApi.Classify;
 
 /// <summary>
-/// A decoded picture. Dispose it once, when nothing needs its pixels any more: if it is one of the very large, the next such
-/// may then be decoded.
+/// A decoded picture. Dispose it once, when nothing needs its pixels any more; its share of the memory is then the next one's.
 /// </summary>
-/// <param name="image">It becomes this object's.</param>
-/// <param name="released">Called at the end.</param>
-internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, Action? released) : IDisposable
+/// <param name="image">It becomes this object's, and so does <paramref name="memory"/>.</param>
+internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, IDisposable memory) : IDisposable
 {
     public GreyImage Image => image;
 
@@ -25,30 +24,24 @@ internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, 
     public void Dispose()
     {
         image.Dispose();
-        released?.Invoke();
+        memory.Dispose();
     }
 }
 
 /// <summary>
-/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one; of those that
-/// are very large even when decoded only two are there until their faces are judged. So memory stays bounded too. A bounded
-/// number more may wait for their turn.
+/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one. What a picture
+/// holds from its decoding to its verdict comes out of the <see cref="MemoryBudget"/>. A bounded number more may wait for
+/// their turn.
 /// </summary>
 internal sealed class DecodeGate : IDisposable
 {
     /// <summary>From how many held bytes on a picture counts as large.</summary>
     private const long Large = 32 << 20;
 
-    /// <summary>
-    /// From how many decoded pixels on a picture counts as very large: more than any picture has that is searched for faces of the
-    /// default size, so that only those wait here who ask for very small faces.
-    /// </summary>
-    private const long VeryLarge = 4_000_000;
-
     private readonly ImageDecoder _decoder;
     private readonly DecodeWatchdog _watchdog;
+    private readonly MemoryBudget _memory;
     private readonly SemaphoreSlim _largeSlot = new(1);
-    private readonly SemaphoreSlim _veryLargeSlots = new(2);
     private readonly SemaphoreSlim _slots;
     private readonly int _queueLimit;
     private readonly int _parallelism;
@@ -57,13 +50,17 @@ internal sealed class DecodeGate : IDisposable
     private readonly MovingAverage _secondsPerPicture = new(initial: 0.005);
     private int _inside; // Waiting or being decoded.
 
-    public DecodeGate(ImageDecoder decoder, DecodeWatchdog watchdog, IOptions<DecodingOptions> options, TimeProvider time, SmileMetrics metrics)
+    public DecodeGate(
+        ImageDecoder decoder, DecodeWatchdog watchdog, MemoryBudget memory, IOptions<DecodingOptions> options, TimeProvider time, SmileMetrics metrics)
     {
-        (_decoder, _watchdog, _time, _metrics) = (decoder, watchdog, time, metrics);
+        (_decoder, _watchdog, _memory, _time, _metrics) = (decoder, watchdog, memory, time, metrics);
         _queueLimit = options.Value.QueueLimit;
         _parallelism = options.Value.ResolvedParallelism;
         _slots = new SemaphoreSlim(_parallelism);
     }
+
+    /// <summary>How long the decoding of what is inside now will take, by the measured pace.</summary>
+    public TimeSpan DrainTime => TimeSpan.FromSeconds(Volatile.Read(ref _inside) * _secondsPerPicture.Value / _parallelism);
 
     /// <summary>Reads a picture's header; the limits of section <c>Images</c> are checked by it.</summary>
     public bool TryInspect(ReadOnlySpan<byte> bytes, out ImageHeader header, [NotNullWhen(false)] out Problem? problem)
@@ -80,33 +77,34 @@ internal sealed class DecodeGate : IDisposable
     {
         using var stage = Stages.Decode(header.Format.Name(), (long)header.Width * header.Height);
         var queued = _time.GetTimestamp();
+        var cost = MemoryBudget.CostOf(header, reduction);
+        if (cost > _memory.PictureBytes)
+        {
+            return (null, new Problem(
+                ProblemKind.PictureTooLarge,
+                $"This picture of {header.Width} x {header.Height} pixels would hold {cost >> 20} MiB of memory; at most {_memory.PictureBytes >> 20} are given. Send it smaller, or ask for larger faces (minFace)."));
+        }
+
         if (Interlocked.Increment(ref _inside) > _queueLimit + _parallelism)
         {
             Interlocked.Decrement(ref _inside);
-            var drain = TimeSpan.FromSeconds(_queueLimit * _secondsPerPicture.Value / _parallelism);
-            return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", drain));
+            return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", DrainTime));
         }
 
         try
         {
-            var pixels = (long)ImageDecoder.Reduced(header.Width, reduction) * ImageDecoder.Reduced(header.Height, reduction);
-            if (pixels < VeryLarge)
-            {
-                return await DecodeInTurnAsync(bytes, header, reduction, queued, released: null, aborted);
-            }
-
-            await _veryLargeSlots.WaitAsync(aborted);
+            var memory = await _memory.TakeForPictureAsync(cost, aborted);
             Photo? photo = null;
             try
             {
-                (photo, var problem) = await DecodeInTurnAsync(bytes, header, reduction, queued, () => _veryLargeSlots.Release(), aborted);
+                (photo, var problem) = await DecodeInTurnAsync(bytes, header, reduction, queued, memory, aborted);
                 return (photo, problem);
             }
             finally
             {
                 if (photo is null)
                 {
-                    _veryLargeSlots.Release();
+                    memory.Dispose();
                 }
             }
         }
@@ -117,7 +115,7 @@ internal sealed class DecodeGate : IDisposable
     }
 
     private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeInTurnAsync(
-        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, Action? released, CancellationToken aborted)
+        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, IDisposable memory, CancellationToken aborted)
     {
         // The large slot first: a large picture that waits for its like must not block the small ones.
         var largeSlot = header.HeldBytes >= Large ? _largeSlot : null;
@@ -127,7 +125,7 @@ internal sealed class DecodeGate : IDisposable
             await _slots.WaitAsync(aborted);
             try
             {
-                return await DecodeNowAsync(bytes, header, reduction, queued, released);
+                return await DecodeNowAsync(bytes, header, reduction, queued, memory);
             }
             finally
             {
@@ -141,7 +139,7 @@ internal sealed class DecodeGate : IDisposable
     }
 
     private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeNowAsync(
-        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, Action? released)
+        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, IDisposable memory)
     {
         var started = _time.GetTimestamp();
         var (image, rejection) = await _watchdog.DecodeAsync(bytes, header, reduction);
@@ -158,14 +156,13 @@ internal sealed class DecodeGate : IDisposable
         }
 
         _metrics.PictureDecoded(elapsed, header.Format);
-        return (new Photo(image, _time.GetElapsedTime(queued, started), elapsed, released), null);
+        return (new Photo(image, _time.GetElapsedTime(queued, started), elapsed, memory), null);
     }
 
     public void Dispose()
     {
         _slots.Dispose();
         _largeSlot.Dispose();
-        _veryLargeSlots.Dispose();
     }
 
     private static Problem ProblemOf(ImageRejection rejection)

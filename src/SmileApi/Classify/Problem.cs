@@ -8,7 +8,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
 {
     public static readonly ProblemKind EmptyUpload = new("empty-upload", 400, "The request holds no picture.");
     public static readonly ProblemKind MalformedRequest = new("malformed-request", 400, "The request cannot be understood.");
-    public static readonly ProblemKind InvalidParameter = new("invalid-parameter", 400, "A query parameter is not valid.");
+    public static readonly ProblemKind InvalidParameter = new("invalid-parameter", 400, "A parameter is not valid.");
     public static readonly ProblemKind Unauthorized = new("unauthorized", 401, "The request has no valid API key.");
     public static readonly ProblemKind NotFound = new("not-found", 404, "There is nothing at this address.");
     public static readonly ProblemKind MethodNotAllowed = new("method-not-allowed", 405, "This address does not answer this HTTP method.");
@@ -25,13 +25,14 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind InferenceFailed = new("inference-failed", 500, "The network could not judge the picture.");
     public static readonly ProblemKind Overloaded = new("overloaded", 503, "The service has more work than it can take.");
     public static readonly ProblemKind NotReady = new("not-ready", 503, "The service cannot answer now.");
+    public static readonly ProblemKind DeadlineExceeded = new("deadline-exceeded", 504, "The request's time is over.");
 
     /// <summary>Every kind that has a name of its own.</summary>
     public static readonly IReadOnlyList<ProblemKind> All =
     [
         EmptyUpload, MalformedRequest, InvalidParameter, Unauthorized, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
         UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, PictureTooSlow, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
-        Overloaded, NotReady,
+        Overloaded, NotReady, DeadlineExceeded,
     ];
 
     public string Type => $"urn:smileapi:problem:{Name}";

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using SmileApi.Admission;
 using SmileApi.Imaging;
 using SmileApi.Operations;
 
@@ -64,8 +65,9 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
     private readonly int _limit = limits.Value.MaxBytes;
 
+    /// <param name="room">From which the memory of the body is taken.</param>
     /// <returns>The upload, which the caller disposes, or the problem with it.</returns>
-    public async ValueTask<(Upload? Upload, Problem? Problem)> ReadAsync(HttpRequest request, CancellationToken aborted)
+    public async ValueTask<(Upload? Upload, Problem? Problem)> ReadAsync(HttpRequest request, IUploadRoom room, CancellationToken aborted)
     {
         using var stage = Stages.Read();
 
@@ -73,18 +75,22 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         var mediaType = MediaTypeHeaderValue.TryParse(request.ContentType, out var contentType) ? contentType.MediaType : default;
         if (mediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
         {
-            return await ReadMultipartAsync(request, HeaderUtilities.RemoveQuotes(contentType!.Boundary).ToString(), aborted);
+            return await ReadMultipartAsync(request, HeaderUtilities.RemoveQuotes(contentType!.Boundary).ToString(), room, aborted);
         }
 
         if (mediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
-            return await ReadJsonAsync(request, aborted);
+            return await ReadJsonAsync(request, room, aborted);
         }
 
-        return await ReadBodyAsync(request.Body, request.ContentLength, _limit, aborted);
+        return await ReadBodyAsync(request.Body, request.ContentLength, _limit, room, aborted);
     }
 
-    private async ValueTask<(Upload?, Problem?)> ReadMultipartAsync(HttpRequest request, string boundary, CancellationToken aborted)
+    /// <summary>Most bytes of a JSON document around a picture of so many bytes.</summary>
+    public static int LongestJson(int pictureBytes) => (int)Math.Min(Base64.GetMaxEncodedToUtf8Length(pictureBytes) + (long)Envelope, Array.MaxLength);
+
+    private async ValueTask<(Upload?, Problem?)> ReadMultipartAsync(
+        HttpRequest request, string boundary, IUploadRoom room, CancellationToken aborted)
     {
         if (boundary.Length is 0 or > 200)
         {
@@ -103,7 +109,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             {
                 if (IsPicture(section))
                 {
-                    return await ReadBodyAsync(section.Body, length: null, _limit, aborted);
+                    return await ReadBodyAsync(section.Body, length: null, _limit, room, aborted);
                 }
             }
         }
@@ -123,10 +129,9 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)
         && (disposition.IsFileDisposition() || HeaderUtilities.RemoveQuotes(disposition.Name).Equals("image", StringComparison.Ordinal));
 
-    private async ValueTask<(Upload?, Problem?)> ReadJsonAsync(HttpRequest request, CancellationToken aborted)
+    private async ValueTask<(Upload?, Problem?)> ReadJsonAsync(HttpRequest request, IUploadRoom room, CancellationToken aborted)
     {
-        var limit = (int)Math.Min(Base64.GetMaxEncodedToUtf8Length(_limit) + (long)Envelope, Array.MaxLength);
-        var (body, problem) = await ReadBodyAsync(request.Body, request.ContentLength, limit, aborted);
+        var (body, problem) = await ReadBodyAsync(request.Body, request.ContentLength, LongestJson(_limit), room, aborted);
         if (body is null)
         {
             return (null, problem!.Kind == ProblemKind.EmptyUpload ? Malformed(JsonExpected) : problem);
@@ -134,7 +139,8 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
         using (body)
         {
-            return DecodeJson(body.Bytes.Span);
+            // The text in it is copied once, at most as long as the document.
+            return room.TryHold(MemoryBudget.BufferFor(body.Bytes.Length) * 2, out problem) ? DecodeJson(body.Bytes.Span) : (null, problem);
         }
     }
 
@@ -211,22 +217,25 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         return (null, problem);
     }
 
-    private async ValueTask<(Upload?, Problem?)> ReadBodyAsync(Stream body, long? length, int limit, CancellationToken aborted)
+    private async ValueTask<(Upload?, Problem?)> ReadBodyAsync(
+        Stream body, long? length, int limit, IUploadRoom room, CancellationToken aborted)
     {
         if (length > limit)
         {
             return (null, TooLarge());
         }
 
-        // Memory follows what has arrived, not what was announced.
+        // Memory follows what has arrived; what was announced has been set aside at the door.
         var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(length + 1 ?? FirstRent, FirstRent));
+        var most = (int)Math.Min(length + 1 ?? int.MaxValue, limit + 1);
         var filled = 0;
+        Problem? problem = null;
         try
         {
             while (true)
             {
-                var room = buffer.AsMemory(filled, Math.Min(buffer.Length, limit + 1) - filled);
-                var read = await body.ReadAsync(room, aborted);
+                var space = buffer.AsMemory(filled, Math.Min(buffer.Length, limit + 1) - filled);
+                var read = await body.ReadAsync(space, aborted);
                 filled += read;
                 if (read == 0 || filled > limit)
                 {
@@ -235,7 +244,11 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
                 if (filled == buffer.Length)
                 {
-                    buffer = Grown(buffer, filled);
+                    buffer = Grown(buffer, filled, most);
+                    if (!room.TryHold(buffer.Length, out problem))
+                    {
+                        break;
+                    }
                 }
             }
         }
@@ -245,7 +258,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             throw;
         }
 
-        var problem = filled > limit ? TooLarge() : filled == 0 ? Empty() : null;
+        problem ??= filled > limit ? TooLarge() : filled == 0 ? Empty() : null;
         if (problem is null)
         {
             return (new Upload(buffer, 0, filled), null);
@@ -255,10 +268,10 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         return (null, problem);
     }
 
-    private static byte[] Grown(byte[] buffer, int filled)
+    private static byte[] Grown(byte[] buffer, int filled, int most)
     {
         // By so much that a large photograph is copied three times, and not once for each doubling.
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(4L * buffer.Length, Array.MaxLength));
+        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
         buffer.AsSpan(0, filled).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);
         return larger;

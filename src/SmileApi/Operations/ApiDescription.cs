@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using SmileApi.Access;
+using SmileApi.Admission;
 using SmileApi.Classify;
 using SmileApi.Inference;
 using Swashbuckle.AspNetCore.SwaggerGen;
@@ -80,6 +81,13 @@ internal sealed class DescribeClassify : IOperationFilter
                 new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "65535" }),
             Query("limit", "Most faces of the answer; the largest stay.",
                 new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = 100 }),
+            new OpenApiParameter
+            {
+                Name = AdmissionFilter.TimeoutHeader,
+                In = ParameterLocation.Header,
+                Description = "Seconds within which the answer is wanted, such as `2.5`; after that it is 504 and no more work is done for it. It can only shorten the service's own deadline.",
+                Schema = new OpenApiSchema { Type = JsonSchemaType.Number, ExclusiveMinimum = "0" },
+            },
         ];
 
         var picture = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };

@@ -67,7 +67,7 @@ internal static class Problems
     }
 
     /// <summary>The last word of the request's line in the log.</summary>
-    private static void SetOutcome(HttpContext context, string outcome) =>
+    public static void SetOutcome(HttpContext context, string outcome) =>
         context.RequestServices.GetRequiredService<IDiagnosticContext>().Set("Outcome", outcome);
 
     private static Problem ProblemOf(Exception exception) => exception switch

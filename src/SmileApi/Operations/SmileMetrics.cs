@@ -55,6 +55,21 @@ internal sealed class SmileMetrics
     public void ObserveLostDecodes(Func<int> lost) =>
         _meter.CreateObservableGauge("smileapi.decode.lost", lost, "{picture}", "Decodes that were given up and have not ended.");
 
+    /// <summary>Lets the scrape ask the door for its state.</summary>
+    /// <param name="requests">Those whose upload is arriving, and those at work.</param>
+    /// <param name="bytes">What uploads hold, and what pictures hold.</param>
+    /// <param name="ceiling">Most memory of the process, in bytes.</param>
+    public void ObserveAdmission(Func<(int Arriving, int Working)> requests, Func<(long Uploads, long Pictures)> bytes, long ceiling)
+    {
+        _meter.CreateObservableGauge<int>(
+            "smileapi.requests.in_flight", () => [new(requests().Arriving, Tag("stage", "arriving")), new(requests().Working, Tag("stage", "working"))],
+            "{request}", "Requests that have been let in, by stage.");
+        _meter.CreateObservableGauge<long>(
+            "smileapi.memory.held", () => [new(bytes().Uploads, Tag("by", "uploads")), new(bytes().Pictures, Tag("by", "pictures"))],
+            "By", "Memory that requests hold or have set aside.");
+        _meter.CreateObservableGauge("smileapi.memory.ceiling", () => ceiling, "By", "Most memory that the process is to hold.");
+    }
+
     public void PictureDecoded(TimeSpan duration, ImageFormat format) =>
         _decode.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("format", format.Name()));
 
@@ -80,6 +95,8 @@ internal sealed class SmileMetrics
     public void FaceJudged(bool smile) => _faces.Add(1, new KeyValuePair<string, object?>("smile", smile ? "true" : "false"));
 
     public void Rejected(ProblemKind kind) => _rejections.Add(1, new KeyValuePair<string, object?>("reason", kind.Name));
+
+    private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
 
     private static KeyValuePair<string, object?> Tag(Network network) => new("network", network switch
     {

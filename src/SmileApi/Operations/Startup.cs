@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
+using SmileApi.Admission;
 using SmileApi.Classify;
 using SmileApi.Faces;
 using SmileApi.Inference;
@@ -55,9 +56,11 @@ internal static class Startup
             await using (app)
             {
                 app.Services.GetService<IStartupValidator>()?.Validate();
+                app.SettleAdmission();
                 app.Services.GetRequiredService<SmileModel>();
                 app.Services.GetRequiredService<FaceDetector>();
                 var watchdog = app.Services.GetRequiredService<DecodeWatchdog>();
+                app.Services.GetRequiredService<AdmissionGate>(); // Its gauges are there before the first request.
                 await app.RunAsync();
                 return watchdog.IsSpent ? StartAnew : 0;
             }

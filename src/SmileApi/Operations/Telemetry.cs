@@ -14,6 +14,7 @@ internal static class Telemetry
     public static void AddLogging(this WebApplicationBuilder builder) =>
         builder.Services.AddSerilog((services, logging) => logging
             .ReadFrom.Configuration(services.GetRequiredService<IConfiguration>())
+            .Filter.ByExcluding(IsDrainOfTheGone)
             .Enrich.FromLogContext());
 
     public static void AddTelemetry(this WebApplicationBuilder builder)
@@ -50,7 +51,8 @@ internal static class Telemetry
             diagnostics.Set("Key", context.User.Identity?.Name ?? "-");
         };
         log.GetLevel = (context, _, exception) =>
-            exception is not null || context.Response.StatusCode >= 500 ? LogEventLevel.Error
+            IsTurnedAway(context.Response.StatusCode) ? LogEventLevel.Warning
+            : exception is not null || context.Response.StatusCode >= 500 ? LogEventLevel.Error
             : IsProbe(context.Request.Path) ? LogEventLevel.Debug
             : LogEventLevel.Information;
     });
@@ -67,6 +69,16 @@ internal static class Telemetry
             }
         });
     }
+
+    /// <summary>Too much to do is a state of the service, which one hears of once a request; it is no fault in it.</summary>
+    private static bool IsTurnedAway(int status) => status is 503 or 504;
+
+    /// <summary>
+    /// Kestrel's complaint, as an error, that it cannot take in the rest of a body whose reading was cancelled: because its sender
+    /// has gone, or its time was over. The request has its own line in the log.
+    /// </summary>
+    private static bool IsDrainOfTheGone(LogEvent log) => log.Level == LogEventLevel.Error
+        && log.MessageTemplate.Text.Contains("automatic draining of the request body failed because the body reader is in an invalid state", StringComparison.Ordinal);
 
     private static bool IsProbe(PathString path) => path.StartsWithSegments("/health") || path == "/metrics";
 }

@@ -31,7 +31,7 @@ public sealed class HostileUploadTests(SmileApp app)
     public async Task Each_hostile_upload_gets_its_problem_the_next_good_picture_is_answered_and_memory_stays_under_400_mebibytes()
     {
         // A process of its own, so that its memory is the service's alone.
-        var (process, http) = await ServiceProcess.StartAsync();
+        var (process, http) = await ServiceProcess.StartAsync(("Requests__MaxInFlight", "1000"), ("Requests__MaxInFlightSustained", "1000"));
         using (http)
         await using (process)
         {
