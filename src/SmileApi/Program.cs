@@ -14,16 +14,20 @@ builder.AddModel();
 builder.AddFaces();
 builder.AddBatching();
 builder.AddClassify();
+builder.AddAdmin();
 builder.AddHealth();
+builder.AddShutdown();
 builder.AddApiDescription();
 
 var app = builder.Build();
 
 app.UseRequestLog();
 app.UseProblems();
+app.UseShutdown();
 
 app.MapClassify();
 app.MapModel();
+app.MapAdmin();
 app.MapHealth();
 app.MapMetrics();
 app.MapApiDescription();

@@ -20,15 +20,24 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind UnsupportedVariant = new("unsupported-variant", 422, "The picture is of a rare kind that is not read.");
     public static readonly ProblemKind InternalError = new("internal-error", 500, "Something went wrong in the service.");
     public static readonly ProblemKind InferenceFailed = new("inference-failed", 500, "The network could not judge the picture.");
+    public static readonly ProblemKind InferenceTimeout = new("inference-timeout", 503, "The network took too long.");
     public static readonly ProblemKind Overloaded = new("overloaded", 503, "The service has more work than it can take.");
     public static readonly ProblemKind NotReady = new("not-ready", 503, "The service cannot answer now.");
+
+    // Of POST /admin/model alone.
+    public static readonly ProblemKind AdminKeyInvalid = new("admin-key-invalid", 401, "The administrator's key is missing or wrong.");
+    public static readonly ProblemKind ReloadInProgress = new("reload-in-progress", 409, "Other models are being loaded now.");
+    public static readonly ProblemKind ModelRefused = new("model-refused", 422, "The models cannot be served.");
+
+    /// <summary>The kinds that only administrators meet.</summary>
+    public static readonly IReadOnlyList<ProblemKind> OfAdministration = [AdminKeyInvalid, ReloadInProgress, ModelRefused];
 
     /// <summary>Every kind that has a name of its own.</summary>
     public static readonly IReadOnlyList<ProblemKind> All =
     [
         EmptyUpload, MalformedRequest, InvalidParameter, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
         UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, UnsupportedVariant, InternalError, InferenceFailed,
-        Overloaded, NotReady,
+        InferenceTimeout, Overloaded, NotReady, .. OfAdministration,
     ];
 
     public string Type => $"urn:smileapi:problem:{Name}";

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
-using SmileApi.Faces;
-using SmileApi.Inference;
+using SmileApi.Models;
 
 namespace SmileApi.Operations;
 
@@ -49,8 +48,7 @@ internal static class Startup
             await using (app)
             {
                 app.Services.GetService<IStartupValidator>()?.Validate();
-                app.Services.GetRequiredService<SmileModel>();
-                app.Services.GetRequiredService<FaceDetector>();
+                app.Services.GetRequiredService<ModelStore>();
                 await app.RunAsync();
                 return 0;
             }

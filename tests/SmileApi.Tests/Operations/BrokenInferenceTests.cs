@@ -123,7 +123,14 @@ public sealed class BrokenInferenceTests
                 host.UseSetting(name, value);
             }
 
-            host.ConfigureTestServices(services => services.AddSingleton(new RunnerPool([run])));
+            host.UseSetting("Batching:Runners", "1");
+            host.ConfigureTestServices(services => services.AddSingleton<OpenSessions>((smile, faces) => new Sessions(
+                () => (run, () => { }),
+                () =>
+                {
+                    smile.Dispose();
+                    faces.Dispose();
+                })));
         });
 
     /// <summary>Answers all with this probability, and with boxes where they were.</summary>
