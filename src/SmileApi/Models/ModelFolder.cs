@@ -37,7 +37,9 @@ internal static class ModelFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            problem = Refused($"'{name}' cannot be read: {e.Message}");
+            problem = Refused(e is FileNotFoundException or DirectoryNotFoundException
+                ? $"There is no file '{name}' in the models folder."
+                : $"'{name}' cannot be read: {e.Message}");
             return false;
         }
     }

@@ -35,7 +35,7 @@ public sealed class FaultRecoveryTests
     public async Task Each_network_that_fails_harms_only_its_own_requests_is_seen_and_recovers(Fault fault)
     {
         using var injected = new Injected();
-        await using var service = Over(injected);
+        await using var service = Over(injected, ("Batching:RunTimeoutSeconds", "3"));
         using var http = service.CreateClient();
         using var photograph = new Photograph(320, 240).With(new FaceSquare(90, 50, 120));
         using var scene = new Photograph(320, 240);
@@ -47,9 +47,10 @@ public sealed class FaultRecoveryTests
         {
             injected.Begin(fault, network);
             var begun = Stopwatch.StartNew();
-            using var answer = await PostAsync(http, face, "detect");
+            var asked = PostAsync(http, face, "detect");
             await UntilReadyIsAsync(http, ready: false);
             var seen = begun.Elapsed;
+            using var answer = await asked;
 
             // Who does not need the network is answered: who says where the face is, or has a picture without one.
             using var other = network == Network.Smile ? await PostAsync(http, noFace, "detect") : await PostAsync(http, face, "whole");
@@ -76,7 +77,13 @@ public sealed class FaultRecoveryTests
                     && line.Contains($"network=\"{network}\"", StringComparison.Ordinal) && line.Contains($"kind=\"{kind}\"", StringComparison.Ordinal));
         }
 
-        Assert.Equal(injected.Opened, injected.Closed + (fault == Fault.Hangs ? 4 : 1)); // Those in use, and those that hung runs hold.
+        // All sessions are closed in the end: those in use, those that were replaced, and those that hung runs held.
+        injected.Dispose();
+        await service.DisposeAsync();
+        while (injected.Closed < injected.Opened)
+        {
+            await Task.Yield();
+        }
     }
 
     [Fact]

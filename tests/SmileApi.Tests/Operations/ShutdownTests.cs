@@ -99,8 +99,6 @@ public sealed class ShutdownTests
             using var socket = await HalfSentAsync(http.BaseAddress!);
 
             Assert.Equal(0, await process.StopAsync());
-
-            Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
         }
     }
 
