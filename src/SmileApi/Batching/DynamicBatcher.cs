@@ -108,6 +108,7 @@ internal sealed partial class DynamicBatcher : IHostedService
     {
         _queue.Close();
         await _dispatching.WaitAsync(hurry);
+        AddThreads(-_size);
     }
 
     private async Task DispatchAsync()

@@ -88,18 +88,23 @@ internal sealed partial class RunnerPool : IDisposable
     {
         WorkKind[] kinds = [WorkKind.Face, WorkKind.Candidate, WorkKind.Tile(FaceSearch.MaxTileSide, FaceSearch.MaxTileSide), WorkKind.Tile(32, 32)];
         var runner = Rent();
-        foreach (var kind in kinds)
+        try
         {
-            var image = new float[kind.Pixels];
-            for (var count = 1; count <= kind.MaxBatch(maxBatch) && !aborted.IsCancellationRequested; count++)
+            foreach (var kind in kinds)
             {
-                var answers = new float[count][];
-                runner.Run(kind, Enumerable.Repeat(image, count).ToArray(), answers);
-                Array.ForEach(answers, answer => ArrayPool<float>.Shared.Return(answer));
+                var image = new float[kind.Pixels];
+                for (var count = 1; count <= kind.MaxBatch(maxBatch) && !aborted.IsCancellationRequested; count++)
+                {
+                    var answers = new float[count][];
+                    runner.Run(kind, Enumerable.Repeat(image, count).ToArray(), answers);
+                    Array.ForEach(answers, answer => ArrayPool<float>.Shared.Return(answer));
+                }
             }
         }
-
-        Return(runner);
+        finally
+        {
+            Return(runner);
+        }
     }
 
     /// <summary>Closes what is idle; what runs is closed when it is returned.</summary>

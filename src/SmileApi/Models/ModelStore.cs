@@ -86,7 +86,17 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
 
     public Task StartAsync(CancellationToken startAborted)
     {
-        Warm(Current, startAborted);
+        try
+        {
+            Warm(Current, startAborted);
+        }
+#pragma warning disable CA1031 // The files are good, and so the device is not: readiness tells of it, and the sessions are opened anew until it works.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogNotWarm(_logger, e);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -96,4 +106,7 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
 
     [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "{Name} {Version} is warm for batches of 1 to {MaxBatch} faces after {Milliseconds} ms")]
     private static partial void LogWarm(ILogger logger, string name, string version, int maxBatch, int milliseconds);
+
+    [LoggerMessage(EventId = 3004, Level = LogLevel.Error, Message = "The networks do not run")]
+    private static partial void LogNotWarm(ILogger logger, Exception exception);
 }

