@@ -16,7 +16,7 @@ internal sealed partial class DynamicBatcher : IHostedService
 #pragma warning restore CA1001
 {
     /// <summary>From here on a run is strangely long.</summary>
-    private static readonly TimeSpan s_long = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_long = TimeSpan.FromSeconds(0.5);
 
     private readonly WorkQueue _queue;
     private readonly int _maxBatch;

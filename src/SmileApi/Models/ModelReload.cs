@@ -80,6 +80,9 @@ internal sealed partial class ModelReload(ModelStore store, IOptions<ModelOption
 
             var before = store.Current.Smile;
             store.Serve(models);
+
+            // The files, and the buffers of runners, are large and old: left to itself the collector would keep those of several reloads.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             LogServed(
                 logger, models.Smile.Metadata.Name, models.Smile.Metadata.Version, models.Smile.Sha256, before.Metadata.Name, before.Metadata.Version, before.Sha256);
             return (models, null);

@@ -121,9 +121,9 @@ internal sealed class PipelineCheck(Classifier classifier, DynamicBatcher batche
 
     private HealthCheckResult Well() => batcher.Trouble is { } trouble ? HealthCheckResult.Degraded(trouble) : HealthCheckResult.Healthy();
 
-    /// <summary>Whether the networks answer others, while the probe waits in the queue like everybody.</summary>
+    /// <summary>Whether the networks answer others and none hangs, while the probe waits in the queue like everybody.</summary>
     private bool IsBusy((long Succeeded, long Failed) before) =>
-        batcher.Ends is var now && now.Succeeded > before.Succeeded && now.Failed == before.Failed;
+        batcher.Trouble is null && batcher.Ends is var now && now.Succeeded > before.Succeeded && now.Failed == before.Failed;
 
     private async Task<Problem?> ProblemWithAsync(ClassifyQuery query, CancellationToken aborted)
     {
