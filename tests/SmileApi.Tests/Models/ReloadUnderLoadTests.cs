@@ -74,7 +74,7 @@ public sealed class ReloadUnderLoadTests
             if (OperatingSystem.IsLinux())
             {
                 // A set of models takes some 10 MiB: three quarters of the reloads would show by hundreds.
-                Assert.InRange(late - early, double.NegativeInfinity, 64);
+                Assert.InRange(late - early, double.NegativeInfinity, 48);
             }
 
             Assert.DoesNotContain(" ERR ", process.Output, StringComparison.Ordinal);
