@@ -15,6 +15,7 @@ COPY src/SmileApi.Imaging/SmileApi.Imaging.csproj src/SmileApi.Imaging/
 COPY src/SmileApi.Inference/SmileApi.Inference.csproj src/SmileApi.Inference/
 RUN dotnet restore src/SmileApi
 COPY models models
+COPY samples samples
 COPY src/SmileApi src/SmileApi
 COPY src/SmileApi.Imaging src/SmileApi.Imaging
 COPY src/SmileApi.Inference src/SmileApi.Inference

@@ -6,10 +6,15 @@ namespace SmileApi.Inference;
 
 /// <summary>A network's file as ONNX Runtime has opened it.</summary>
 /// <param name="Session">Belongs to whoever took the file.</param>
+/// <param name="Bytes">The file's content, kept so that it can be opened again whatever has become of the file.</param>
 /// <param name="Path">Absolute.</param>
 /// <param name="Sha256">Of the file, lower-case hexadecimal.</param>
-internal sealed record OnnxFile(InferenceSession Session, string Path, string Sha256)
+internal sealed record OnnxFile(InferenceSession Session, byte[] Bytes, string Path, string Sha256)
 {
+    /// <summary>The same network in a new session, for when the old one no longer works.</summary>
+    /// <exception cref="OnnxRuntimeException">It cannot be opened now.</exception>
+    public OnnxFile Reopen() => this with { Session = Open(Bytes) };
+
     /// <summary>Opens a file and checks by <paramref name="fit"/> that it is what its reader expects.</summary>
     /// <param name="path">An ONNX file.</param>
     /// <param name="fit">Makes the model, or says what is wrong with the file in a part of a sentence. It may run the network.</param>
@@ -38,9 +43,8 @@ internal sealed record OnnxFile(InferenceSession Session, string Path, string Sh
         InferenceSession? session = null;
         try
         {
-            using var options = CpuOptions();
-            session = new InferenceSession(bytes, options);
-            (model, var wrong) = fit(new OnnxFile(session, path, Convert.ToHexStringLower(SHA256.HashData(bytes))));
+            session = Open(bytes);
+            (model, var wrong) = fit(new OnnxFile(session, bytes, path, Convert.ToHexStringLower(SHA256.HashData(bytes))));
             reason = wrong is null ? null : $"The model {path} does not fit this version of SmileApi: {wrong}.";
         }
         catch (OnnxRuntimeException e)
@@ -59,6 +63,12 @@ internal sealed record OnnxFile(InferenceSession Session, string Path, string Sh
         model = null;
         reason ??= $"The model {path} does not fit this version of SmileApi.";
         return false;
+    }
+
+    private static InferenceSession Open(byte[] bytes)
+    {
+        using var options = CpuOptions();
+        return new InferenceSession(bytes, options);
     }
 
     private static SessionOptions CpuOptions()

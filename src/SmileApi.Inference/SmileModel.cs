@@ -13,25 +13,27 @@ public sealed class SmileModel : IDisposable
     internal const string InputName = "image";
     internal const string OutputName = "probability";
 
+    private readonly OnnxFile _file;
+
     private SmileModel(OnnxFile file, ModelMetadata metadata)
     {
-        (Session, Metadata, Path, Sha256) = (file.Session, metadata, file.Path, file.Sha256);
+        (_file, Metadata) = (file, metadata);
     }
 
     /// <summary>What the model says of itself.</summary>
     public ModelMetadata Metadata { get; }
 
     /// <summary>The file it was read from, absolute.</summary>
-    public string Path { get; }
+    public string Path => _file.Path;
 
     /// <summary>SHA-256 of the file, lower-case hexadecimal.</summary>
-    public string Sha256 { get; }
+    public string Sha256 => _file.Sha256;
 
     /// <summary>What it runs on.</summary>
     [SuppressMessage("Performance", "CA1822", Justification = "Differs by session once there is more than the CPU.")]
     public string Provider => "cpu";
 
-    internal InferenceSession Session { get; }
+    internal InferenceSession Session => _file.Session;
 
     /// <summary>Loads a model and checks that it is one of ours and works.</summary>
     /// <param name="path">An ONNX file.</param>
@@ -39,6 +41,10 @@ public sealed class SmileModel : IDisposable
     /// <param name="reason">When the result is false: one line that names the file and what is wrong with it.</param>
     public static bool TryLoad(string path, [NotNullWhen(true)] out SmileModel? model, [NotNullWhen(false)] out string? reason) =>
         OnnxFile.TryLoad(path, Fit, out model, out reason);
+
+    /// <summary>The same model in a new session, for when this one's no longer works; this one may have been disposed.</summary>
+    /// <exception cref="OnnxRuntimeException">It cannot be opened now.</exception>
+    public SmileModel Reopen() => new(_file.Reopen(), Metadata);
 
     /// <summary>Makes a runner with tensors of its own; each runner is used by one thread at a time.</summary>
     /// <param name="maxBatch">Most faces of one run, at least 1.</param>

@@ -18,17 +18,21 @@ builder.AddModel();
 builder.AddFaces();
 builder.AddBatching();
 builder.AddClassify();
+builder.AddAdmin();
 builder.AddHealth();
+builder.AddShutdown();
 builder.AddApiDescription();
 
 var app = builder.Build();
 
 app.UseRequestLog();
 app.UseProblems();
+app.UseShutdown();
 app.UseAccess();
 
 app.MapClassify();
 app.MapModel();
+app.MapAdmin();
 app.MapHealth();
 app.MapMetrics();
 app.MapApiDescription();

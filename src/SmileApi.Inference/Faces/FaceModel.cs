@@ -21,21 +21,21 @@ public sealed class FaceModel : IDisposable
     /// <summary>Values about the box beside the probability, of the second stage: dx, dy, log scale, roll.</summary>
     internal const int CheckBoxValues = 4;
 
-    private readonly InferenceSession _session;
+    private readonly OnnxFile _file;
 
     private FaceModel(OnnxFile file, FaceModelMetadata metadata)
     {
-        (_session, Metadata, Path, Sha256) = (file.Session, metadata, file.Path, file.Sha256);
+        (_file, Metadata) = (file, metadata);
     }
 
     /// <summary>What the network says of itself.</summary>
     public FaceModelMetadata Metadata { get; }
 
     /// <summary>The file it was read from, absolute.</summary>
-    public string Path { get; }
+    public string Path => _file.Path;
 
     /// <summary>SHA-256 of the file, lower-case hexadecimal.</summary>
-    public string Sha256 { get; }
+    public string Sha256 => _file.Sha256;
 
     /// <summary>Loads a network and checks that it is one of ours, of this stage, and works.</summary>
     /// <param name="path">An ONNX file.</param>
@@ -52,12 +52,16 @@ public sealed class FaceModel : IDisposable
         return OnnxFile.TryLoad(path, file => Fit(file, stage), out model, out reason);
     }
 
+    /// <summary>The same network in a new session, for when this one's no longer works; this one may have been disposed.</summary>
+    /// <exception cref="OnnxRuntimeException">It cannot be opened now.</exception>
+    public FaceModel Reopen() => new(_file.Reopen(), Metadata);
+
     /// <summary>Makes a runner with tensors of its own; each runner is used by one thread at a time.</summary>
     /// <param name="maxPixels">Most pixels of all pictures of one run together.</param>
-    public FaceRunner CreateRunner(int maxPixels) => new(_session, Metadata.Stage, maxPixels);
+    public FaceRunner CreateRunner(int maxPixels) => new(_file.Session, Metadata.Stage, maxPixels);
 
     /// <summary>Frees the session. All runners must have been disposed before.</summary>
-    public void Dispose() => _session.Dispose();
+    public void Dispose() => _file.Session.Dispose();
 
     private static (FaceModel? Model, string? Wrong) Fit(OnnxFile file, string stage)
     {

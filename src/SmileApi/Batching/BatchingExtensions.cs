@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using SmileApi.Operations;
 
 namespace SmileApi.Batching;
@@ -7,12 +8,12 @@ internal static class BatchingExtensions
     public static void AddBatching(this WebApplicationBuilder builder)
     {
         builder.AddValidatedOptions<BatchingOptions, ValidateBatchingOptions>(BatchingOptions.Section);
-        builder.Services.AddSingleton<SessionPool>();
-        builder.Services.AddSingleton(services => services.GetRequiredService<SessionPool>().Runners);
+        builder.Services.AddSingleton<OpenSessions>(services =>
+        {
+            var maxBatch = services.GetRequiredService<IOptions<BatchingOptions>>().Value.MaxBatch;
+            return (smile, faces) => OnnxSessions.Open(smile, faces, maxBatch);
+        });
         builder.Services.AddSingleton<DynamicBatcher>();
-
-        // In this order: sessions are warm before the batcher takes faces, and both before the server listens.
-        builder.Services.AddHostedService(services => services.GetRequiredService<SessionPool>());
         builder.Services.AddHostedService(services => services.GetRequiredService<DynamicBatcher>());
     }
 }

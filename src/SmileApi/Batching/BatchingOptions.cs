@@ -33,6 +33,27 @@ internal sealed class BatchingOptions
     [Range(0.0, 1.0)]
     public double LingerMilliseconds { get; set; }
 
+    /// <summary>
+    /// How long a run may take before it is given up as one that will not end: its requests fail, and another thread takes its
+    /// place. Seconds, range 0.1 to 600, default 5: the largest run takes some hundredths of one.
+    /// </summary>
+    [Range(0.1, 600.0)]
+    public double RunTimeoutSeconds { get; set; } = 5;
+
+    /// <summary>
+    /// How many runs that have been given up and still have not ended are replaced; each holds a thread and its memory for good.
+    /// Of further ones none is, and when all runners are gone the service is not ready. Range 0 to 1000, default 4.
+    /// </summary>
+    [Range(0, 1000)]
+    public int MaxHungRuns { get; set; } = 4;
+
+    /// <summary>
+    /// How many runs of a network in a row must fail before its session is taken for broken and opened anew. Range 1 to 1000,
+    /// default 3.
+    /// </summary>
+    [Range(1, 1000)]
+    public int MaxFailuresInARow { get; set; } = 3;
+
     /// <summary><see cref="Runners"/> with 0 resolved; the runtime's count already respects a container's CPU quota.</summary>
     public int ResolvedRunners => Runners == 0 ? Environment.ProcessorCount : Runners;
 }

@@ -5,40 +5,83 @@ using SmileApi.Operations;
 namespace SmileApi.Batching;
 
 /// <summary>
-/// Gathers the work of concurrent requests into runs of a network: tiles, candidates and faces alike. First a free runner,
-/// then the batch: nobody waits while a runner is free, and while all are busy the next batch grows by itself. The queue is
+/// Gathers the work of concurrent requests into runs of a network: tiles, candidates and faces alike. First a free slot to run
+/// in, then the batch: nobody waits while a runner is free, and while all are busy the next batch grows by itself. The queue is
 /// bounded; what its caller has given up on is skipped; when a run fails, its pictures are tried one by one, so that none
-/// suffers for another.
+/// suffers for another. A run that does not end is given up: its pictures fail, and its slot goes to the next, a bounded number
+/// of times, since native code cannot be stopped and keeps its thread.
 /// </summary>
+#pragma warning disable CA1001 // The slots hold nothing native, and a run that comes back after the end must still find them.
 internal sealed partial class DynamicBatcher : IHostedService
+#pragma warning restore CA1001
 {
+    /// <summary>From here on a run is strangely long.</summary>
+    private static readonly TimeSpan s_long = TimeSpan.FromSeconds(0.5);
+
     private readonly WorkQueue _queue;
-    private readonly RunnerPool _runners;
     private readonly int _maxBatch;
     private readonly TimeSpan _linger;
+    private readonly TimeSpan _runTimeout;
+    private readonly int _maxHung;
+    private readonly int _size;
+    private readonly SemaphoreSlim _slots;
     private readonly TimeProvider _time;
     private readonly SmileMetrics _metrics;
     private readonly ILogger<DynamicBatcher> _logger;
     private readonly Dictionary<Network, MovingAverage> _secondsPerPixel = Enum.GetValues<Network>().ToDictionary(network => network, _ => new MovingAverage(initial: 1e-7));
+    private readonly Lock _lock = new();
+    private readonly HashSet<Batch> _running = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _hung; // Runs that were given up and have not ended.
+    private bool _stopping;
+    private long _succeeded;
+    private long _failed;
     private Task _dispatching = Task.CompletedTask;
 
-    public DynamicBatcher(
-        RunnerPool runners, IOptions<BatchingOptions> options, TimeProvider time, SmileMetrics metrics, ILogger<DynamicBatcher> logger)
+    public DynamicBatcher(IOptions<BatchingOptions> options, TimeProvider time, SmileMetrics metrics, ILogger<DynamicBatcher> logger)
     {
-        (_runners, _time, _metrics, _logger) = (runners, time, metrics, logger);
+        (_time, _metrics, _logger) = (time, metrics, logger);
         _maxBatch = options.Value.MaxBatch;
         _linger = TimeSpan.FromMilliseconds(options.Value.LingerMilliseconds);
+        _runTimeout = TimeSpan.FromSeconds(options.Value.RunTimeoutSeconds);
+        _maxHung = options.Value.MaxHungRuns;
+        _size = options.Value.ResolvedRunners;
+        _slots = new SemaphoreSlim(_size);
         _queue = new WorkQueue(options.Value.QueueLimit);
-        metrics.ObserveQueue(() => _queue.Count, () => _runners.Idle);
+        metrics.ObserveQueue(() => _queue.Count, () => _slots.CurrentCount, () => _hung);
     }
 
     /// <summary>How long what is queued now will take, by the measured pace.</summary>
     public TimeSpan DrainTime =>
-        TimeSpan.FromSeconds(_secondsPerPixel.Sum(pace => _queue.PixelsFor(pace.Key) * pace.Value.Value) / _runners.Size);
+        TimeSpan.FromSeconds(_secondsPerPixel.Sum(pace => _queue.PixelsFor(pace.Key) * pace.Value.Value) / Slots);
+
+    /// <summary>Runs that may go on at the same time: as many as configured, less those that have not ended and are not replaced.</summary>
+    public int Runners => Math.Max(0, _size - Math.Max(0, Volatile.Read(ref _hung) - _maxHung));
+
+    /// <summary>What is wrong, although the networks may still answer; null when nothing is.</summary>
+    public string? Trouble
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _hung > _maxHung ? $"{_hung} runs have not ended, and {Runners} of {_size} runners are left."
+                    : _running.Count > 0 && _running.Max(batch => batch.Age) is var age && age >= s_long ? $"A run has been going on for {age.TotalSeconds:0.0} seconds."
+                    : null;
+            }
+        }
+    }
+
+    /// <summary>How many runs have ended well, and how many have not, so far.</summary>
+    public (long Succeeded, long Failed) Ends => (Interlocked.Read(ref _succeeded), Interlocked.Read(ref _failed));
+
+    /// <summary>Without runners one slot is left, for the queue to be refused through.</summary>
+    private int Slots => Math.Max(1, Runners);
 
     /// <summary>Lets a photograph in, whose work from then on is always taken.</summary>
+    /// <param name="runners">Of the models that it is judged by, from its first tile to its last face.</param>
     /// <returns>Its place, which the caller gives back at the end; null when the queue is full or the service is stopping.</returns>
-    public WorkQueue.Place? TryEnter() => _queue.TryEnter();
+    public WorkQueue.Place? TryEnter(RunnerPool runners) => _queue.TryEnter(runners);
 
     /// <summary>Queues a picture for a network.</summary>
     /// <param name="place">Of the photograph that it is a part of.</param>
@@ -49,7 +92,7 @@ internal sealed partial class DynamicBatcher : IHostedService
     /// <returns>The answer to come. Faults with <see cref="InferenceFailedException"/>.</returns>
     public Task<Answer> RunAsync(WorkQueue.Place place, WorkKind kind, float[] image, CancellationToken aborted)
     {
-        var item = new WorkItem(kind, image, _time.GetTimestamp(), aborted);
+        var item = new WorkItem(place.Runners, kind, image, _time.GetTimestamp(), aborted);
         item.CompleteWhenAborted();
         place.Add(item);
         return item.Task;
@@ -57,6 +100,8 @@ internal sealed partial class DynamicBatcher : IHostedService
 
     public Task StartAsync(CancellationToken startAborted)
     {
+        // A run that hangs holds its thread. Whoever answers requests and probes must not wait until the pool has noticed.
+        AddThreads(_size);
         _dispatching = DispatchAsync();
         return Task.CompletedTask;
     }
@@ -66,13 +111,15 @@ internal sealed partial class DynamicBatcher : IHostedService
     {
         _queue.Close();
         await _dispatching.WaitAsync(hurry);
+        AddThreads(-_size);
     }
 
     private async Task DispatchAsync()
     {
         while (await _queue.WaitForWorkAsync())
         {
-            var batch = new Batch(this, await _runners.RentAsync(CancellationToken.None));
+            await _slots.WaitAsync();
+            var batch = new Batch(this);
             batch.Gather();
             if (_linger > TimeSpan.Zero)
             {
@@ -81,18 +128,30 @@ internal sealed partial class DynamicBatcher : IHostedService
 
             if (batch.IsEmpty)
             {
-                _runners.Return(batch.Runner);
-                continue;
+                _slots.Release();
             }
-
-            ThreadPool.UnsafeQueueUserWorkItem(batch, preferLocal: false);
+            else if (Runners == 0)
+            {
+                batch.Refuse();
+                _slots.Release();
+            }
+            else
+            {
+                Begin(batch);
+                ThreadPool.UnsafeQueueUserWorkItem(batch, preferLocal: false);
+            }
         }
 
-        // Every runner back in the pool means that every run has ended.
-        for (var i = 0; i < _runners.Size; i++)
+        lock (_lock)
         {
-            await _runners.RentAsync(CancellationToken.None);
+            _stopping = true;
+            if (_running.Count == 0)
+            {
+                _ended.TrySetResult();
+            }
         }
+
+        await _ended.Task;
     }
 
     private async Task LingerAsync(Batch batch)
@@ -118,12 +177,62 @@ internal sealed partial class DynamicBatcher : IHostedService
         }
     }
 
-    /// <summary>One run: some pictures of one kind and the runner that judges them.</summary>
-    private sealed class Batch(DynamicBatcher batcher, RunBatch runner) : IThreadPoolWorkItem
+    private void Begin(Batch batch)
     {
-        private readonly List<WorkItem> _items = [];
+        lock (_lock)
+        {
+            _running.Add(batch);
+        }
+    }
 
-        public RunBatch Runner { get; } = runner;
+    private void End(Batch batch)
+    {
+        lock (_lock)
+        {
+            _running.Remove(batch);
+            if (_stopping && _running.Count == 0)
+            {
+                _ended.TrySetResult();
+            }
+        }
+    }
+
+    /// <summary>One run more that does not end, or one less: slots follow. Whoever holds one that is not replaced keeps it.</summary>
+    private void CountHung(int change)
+    {
+        int freed;
+        lock (_lock)
+        {
+            var before = Slots;
+            Volatile.Write(ref _hung, _hung + change);
+            freed = Slots - before + (change > 0 ? 1 : 0); // The slot of the run that was given up is free, if there is still one.
+        }
+
+        AddThreads(change);
+        if (freed > 0)
+        {
+            _slots.Release(freed);
+        }
+    }
+
+    /// <summary>Lets the pool start so many more threads at once; the ones that hang do not count.</summary>
+    private static void AddThreads(int change)
+    {
+        ThreadPool.GetMinThreads(out var workers, out var completions);
+        ThreadPool.SetMinThreads(workers + change, completions);
+    }
+
+    /// <summary>One run: some pictures of one kind for the same models.</summary>
+    private sealed class Batch(DynamicBatcher batcher) : IThreadPoolWorkItem
+    {
+        private const int Running = 0;
+        private const int Ended = 1;
+        private const int GivenUp = 2;
+
+        private readonly List<WorkItem> _items = [];
+        private readonly long _begun = batcher._time.GetTimestamp();
+        private Runner? _runner;
+        private int _state;
 
         public bool IsEmpty => _items.Count == 0;
 
@@ -131,36 +240,100 @@ internal sealed partial class DynamicBatcher : IHostedService
 
         public long OldestQueued => _items[0].Queued;
 
+        public TimeSpan Age => batcher._time.GetElapsedTime(_begun);
+
+        private RunnerPool Runners => _items[0].Runners;
+
+        private Network Network => _items[0].Kind.Network;
+
+        private bool IsGivenUp => Volatile.Read(ref _state) == GivenUp;
+
         public void Gather() => batcher._queue.Take(_items, batcher._maxBatch, item => batcher._metrics.Skipped(item.Kind.Network));
 
+        /// <summary>Fails all without a run.</summary>
+        public void Refuse() => _items.ForEach(item =>
+        {
+            item.TrySetException(new InferenceFailedException(InferenceFailure.NoRunner, "No run of a network ends any more."));
+            item.Release();
+        });
+
         public void Execute()
+        {
+            using (var watch = batcher._time.CreateTimer(static batch => ((Batch)batch!).GiveUp(), this, batcher._runTimeout, Timeout.InfiniteTimeSpan))
+            {
+                Run(watch);
+            }
+
+            // Only now: a run that was given up may have gone on reading these.
+            _items.ForEach(item => item.Release());
+            if (_runner is not null)
+            {
+                Runners.Return(_runner);
+            }
+
+            if (Interlocked.CompareExchange(ref _state, Ended, Running) == Running)
+            {
+                batcher.End(this);
+                batcher._slots.Release();
+            }
+            else
+            {
+                LogCameBack(batcher._logger, Network, Age.TotalSeconds);
+                batcher.CountHung(-1);
+            }
+        }
+
+        private void Run(ITimer watch)
         {
             var failure = Run(_items);
             if (failure is not null && _items.Count > 1)
             {
-                LogRetry(batcher._logger, failure, _items[0].Kind.Network, _items.Count);
-                _items.ForEach(item => Fail(item, Run([item])));
+                LogRetry(batcher._logger, failure, Network, _items.Count);
+                for (var i = 0; i < _items.Count && !IsGivenUp; i++)
+                {
+                    watch.Change(batcher._runTimeout, Timeout.InfiniteTimeSpan);
+                    Fail(_items[i], Run([_items[i]]));
+                }
             }
             else if (failure is not null)
             {
                 Fail(_items[0], failure);
             }
-
-            _items.ForEach(item => item.Release());
-            batcher._runners.Return(Runner);
         }
 
-        private static void Fail(WorkItem item, Exception? failure)
+        /// <summary>The run's time is up.</summary>
+        private void GiveUp()
+        {
+            if (Interlocked.CompareExchange(ref _state, GivenUp, Running) != Running)
+            {
+                return;
+            }
+
+            var failure = new InferenceFailedException(InferenceFailure.Hung, $"A run did not end within {batcher._runTimeout.TotalSeconds} seconds.");
+            LogGivenUp(batcher._logger, Network, _items.Count, batcher._runTimeout.TotalSeconds);
+            CountFailure(InferenceFailure.Hung);
+            Runners.Hung();
+            batcher.End(this);
+            batcher.CountHung(1);
+            if (batcher.Runners > 0)
+            {
+                batcher._metrics.RunnerReplaced();
+            }
+
+            _items.ForEach(item => item.TrySetException(failure));
+        }
+
+        private static void Fail(WorkItem item, InferenceFailedException? failure)
         {
             if (failure is not null)
             {
-                item.TrySetException(new InferenceFailedException("The network failed on this picture.", failure));
+                item.TrySetException(failure);
             }
         }
 
         /// <summary>Judges these pictures and completes their items.</summary>
         /// <returns>Why none was completed, or null.</returns>
-        private Exception? Run(List<WorkItem> items)
+        private InferenceFailedException? Run(List<WorkItem> items)
         {
             var kind = items[0].Kind;
             var images = items.ConvertAll(item => item.Image).ToArray();
@@ -168,22 +341,27 @@ internal sealed partial class DynamicBatcher : IHostedService
             var started = batcher._time.GetTimestamp();
             try
             {
-                Runner(kind, images, answers);
+                _runner ??= Runners.Rent();
+                _runner.Run(kind, images, answers);
             }
 #pragma warning disable CA1031 // Whatever a run throws belongs to its callers; the loop and the runner must outlive it.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                return e;
+                CountFailure(InferenceFailure.Threw);
+                return new InferenceFailedException(InferenceFailure.Threw, "The network failed on this picture.", e);
             }
 
             var ran = batcher._time.GetElapsedTime(started);
             if (Array.Exists(answers, answer => !kind.IsSound(answer)))
             {
                 Array.ForEach(answers, answer => ArrayPool<float>.Shared.Return(answer));
-                return new InvalidOperationException("The network's answer is not a probability.");
+                CountFailure(InferenceFailure.Unsound);
+                return new InferenceFailedException(InferenceFailure.Unsound, "The network's answer is not a probability.");
             }
 
+            Runners.Succeeded(kind.Network);
+            Interlocked.Increment(ref batcher._succeeded);
             batcher._metrics.BatchRun(kind.Network, images.Length, ran);
             batcher._secondsPerPixel[kind.Network].Add(ran.TotalSeconds / images.Length / kind.Pixels);
             for (var i = 0; i < items.Count; i++)
@@ -192,14 +370,30 @@ internal sealed partial class DynamicBatcher : IHostedService
                 batcher._metrics.Waited(kind.Network, waited);
                 if (!items[i].TrySetResult(new Answer(answers[i], waited, ran)))
                 {
-                    ArrayPool<float>.Shared.Return(answers[i]); // Its caller gave up during the run.
+                    ArrayPool<float>.Shared.Return(answers[i]); // Given up in the meantime.
                 }
             }
 
             return null;
         }
+
+        private void CountFailure(InferenceFailure kind)
+        {
+            Interlocked.Increment(ref batcher._failed);
+            batcher._metrics.RunFailed(Network, kind);
+            if (kind != InferenceFailure.Hung)
+            {
+                Runners.Failed(Network);
+            }
+        }
     }
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Error, Message = "A run of {Count} pictures of the network {Network} failed; they are tried one by one")]
     private static partial void LogRetry(ILogger logger, Exception exception, Network network, int count);
+
+    [LoggerMessage(EventId = 2005, Level = LogLevel.Error, Message = "A run of the network {Network} over {Count} pictures has not ended after {Seconds} s and is given up")]
+    private static partial void LogGivenUp(ILogger logger, Network network, int count, double seconds);
+
+    [LoggerMessage(EventId = 2006, Level = LogLevel.Warning, Message = "A run of the network {Network} that was given up has ended after {Seconds:0.0} s")]
+    private static partial void LogCameBack(ILogger logger, Network network, double seconds);
 }

@@ -54,14 +54,36 @@ internal readonly record struct WorkKind(Network Network, int Width, int Height)
 /// <param name="Ran">The run that it was part of.</param>
 internal readonly record struct Answer(float[] Values, TimeSpan Waited, TimeSpan Ran);
 
+/// <summary>How a network can fail on a picture.</summary>
+internal enum InferenceFailure
+{
+    /// <summary>Its run threw.</summary>
+    Threw,
+
+    /// <summary>It gave numbers that are no answer.</summary>
+    Unsound,
+
+    /// <summary>Its run did not end in time and was given up.</summary>
+    Hung,
+
+    /// <summary>It was not run, because every runner is taken by a run that does not end.</summary>
+    NoRunner,
+}
+
 /// <summary>A network failed on a picture, alone or in a batch: broken hardware or a bug, never the picture's fault.</summary>
-internal sealed class InferenceFailedException(string message, Exception? inner) : Exception(message, inner);
+internal sealed class InferenceFailedException(InferenceFailure kind, string message, Exception? inner = null) : Exception(message, inner)
+{
+    public InferenceFailure Kind => kind;
+}
 
 /// <summary>A picture on its way through the queue; it owns the rented array until it is released.</summary>
-internal sealed class WorkItem(WorkKind kind, float[] image, long queued, CancellationToken aborted)
+internal sealed class WorkItem(RunnerPool runners, WorkKind kind, float[] image, long queued, CancellationToken aborted)
     : TaskCompletionSource<Answer>(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     private CancellationTokenRegistration _giveUp;
+
+    /// <summary>Of the models that its photograph is judged by.</summary>
+    public RunnerPool Runners { get; } = runners;
 
     public WorkKind Kind { get; } = kind;
 

@@ -3,14 +3,14 @@ using System.Threading.Channels;
 namespace SmileApi.Batching;
 
 /// <summary>
-/// Work that waits for a runner, a lane a kind, so that what can share a run is found together. It is bounded at the door: a
+/// Work that waits for a runner, a lane a set of models and a kind, so that what can share a run is found together. It is bounded at the door: a
 /// photograph is let in while there is room, and what it needs from then on is always taken, because to turn it away half
 /// way would waste what has been done for it.
 /// </summary>
 internal sealed class WorkQueue(int limit)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<WorkKind, Queue<WorkItem>> _lanes = [];
+    private readonly Dictionary<(RunnerPool Runners, WorkKind Kind), Queue<WorkItem>> _lanes = [];
     private readonly Channel<bool> _bell = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int _waiting;
     private int _reserved; // By photographs that have been let in and have queued nothing yet.
@@ -21,8 +21,9 @@ internal sealed class WorkQueue(int limit)
     public int Count => Volatile.Read(ref _waiting);
 
     /// <summary>Lets a photograph in.</summary>
+    /// <param name="runners">Of the models that it is judged by.</param>
     /// <returns>Its place, or null when the queue is full or closed.</returns>
-    public Place? TryEnter()
+    public Place? TryEnter(RunnerPool runners)
     {
         lock (_lock)
         {
@@ -33,7 +34,7 @@ internal sealed class WorkQueue(int limit)
 
             _reserved++;
             _inside++;
-            return new Place(this);
+            return new Place(this, runners);
         }
     }
 
@@ -79,10 +80,15 @@ internal sealed class WorkQueue(int limit)
     {
         lock (_lock)
         {
-            while ((batch.Count > 0 ? _lanes[batch[0].Kind] : Oldest()) is { } lane
-                && (batch.Count == 0 || batch.Count < batch[0].Kind.MaxBatch(maxBatch))
-                && lane.TryDequeue(out var item))
+            while ((batch.Count > 0 ? _lanes.GetValueOrDefault(LaneOf(batch[0])) : Oldest()) is { } lane
+                && (batch.Count == 0 || batch.Count < batch[0].Kind.MaxBatch(maxBatch)))
             {
+                var item = lane.Dequeue();
+                if (lane.Count == 0)
+                {
+                    _lanes.Remove(LaneOf(item)); // Sizes and models come and go.
+                }
+
                 _waiting--;
                 if (item.IsAbandoned())
                 {
@@ -101,11 +107,13 @@ internal sealed class WorkQueue(int limit)
     {
         lock (_lock)
         {
-            return _lanes.Where(lane => lane.Key.Network == network).Sum(lane => (long)lane.Key.Pixels * lane.Value.Count);
+            return _lanes.Where(lane => lane.Key.Kind.Network == network).Sum(lane => (long)lane.Key.Kind.Pixels * lane.Value.Count);
         }
     }
 
-    private Queue<WorkItem>? Oldest() => _lanes.Values.Where(lane => lane.Count > 0).MinBy(lane => lane.Peek().Queued);
+    private Queue<WorkItem>? Oldest() => _lanes.Values.MinBy(lane => lane.Peek().Queued);
+
+    private static (RunnerPool Runners, WorkKind Kind) LaneOf(WorkItem item) => (item.Runners, item.Kind);
 
     private void Add(WorkItem item, bool reserved)
     {
@@ -113,9 +121,9 @@ internal sealed class WorkQueue(int limit)
         {
             _reserved -= reserved ? 1 : 0;
             _waiting++;
-            if (!_lanes.TryGetValue(item.Kind, out var lane))
+            if (!_lanes.TryGetValue(LaneOf(item), out var lane))
             {
-                _lanes.Add(item.Kind, lane = new Queue<WorkItem>());
+                _lanes.Add(LaneOf(item), lane = new Queue<WorkItem>());
             }
 
             lane.Enqueue(item);
@@ -138,10 +146,13 @@ internal sealed class WorkQueue(int limit)
     private void Ring() => _bell.Writer.TryWrite(true);
 
     /// <summary>A photograph's right to have its work done; used by one caller, who gives it back when the last of it is done.</summary>
-    public sealed class Place(WorkQueue queue) : IDisposable
+    public sealed class Place(WorkQueue queue, RunnerPool runners) : IDisposable
     {
         private bool _reserved = true;
         private bool _left;
+
+        /// <summary>Of the models that the photograph is judged by.</summary>
+        public RunnerPool Runners => runners;
 
         public void Add(WorkItem item)
         {

@@ -2,14 +2,14 @@ using System.Buffers;
 using SmileApi.Batching;
 using SmileApi.Faces;
 using SmileApi.Imaging;
-using SmileApi.Inference;
+using SmileApi.Models;
 using SmileApi.Operations;
 
 namespace SmileApi.Classify;
 
 /// <summary>From the bytes of a picture to a verdict on each of its faces.</summary>
 internal sealed class Classifier(
-    DecodeGate decoder, FaceFinder finder, DynamicBatcher batcher, SmileModel model, SmileMetrics metrics, TimeProvider time)
+    DecodeGate decoder, FaceFinder finder, DynamicBatcher batcher, ModelStore models, SmileMetrics metrics, TimeProvider time)
 {
     /// <summary>Faces of one picture that wait at a time: enough for full batches, and little memory, however many there are.</summary>
     private const int FacesAtOnce = 32;
@@ -22,7 +22,10 @@ internal sealed class Classifier(
     public async Task<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
         ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
     {
-        if (!decoder.TryInspect(bytes.Span, out var header, out var problem) || !finder.TryPlan(header, query, out var plan, out problem))
+        // One set of models for all of a picture: it is judged, and its answer named, by the one that was served when it came.
+        using var lease = models.Lease();
+        var (model, detector) = (lease.Models.Smile, lease.Models.Faces);
+        if (!decoder.TryInspect(bytes.Span, out var header, out var problem) || !finder.TryPlan(detector, header, query, out var plan, out problem))
         {
             return (null, problem);
         }
@@ -36,14 +39,14 @@ internal sealed class Classifier(
             }
 
             aborted.ThrowIfCancellationRequested();
-            using var place = batcher.TryEnter();
+            using var place = batcher.TryEnter(lease.Models.Runners);
             if (place is null)
             {
                 return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be judged. Try again later.", batcher.DrainTime));
             }
 
-            var (faces, detected) = await finder.FindAsync(photo.Image, plan, query, place, aborted);
-            var scores = await ScoreAsync(photo.Image, faces, place, aborted);
+            var (faces, detected) = await finder.FindAsync(detector, photo.Image, plan, query, place, aborted);
+            var scores = await ScoreAsync(photo.Image, faces, model.Metadata.Input.Normalisation, place, aborted);
 
             var timings = new Timings(
                 DecodeMs: Milliseconds(photo.Decoded),
@@ -59,14 +62,14 @@ internal sealed class Classifier(
     }
 
     private async Task<IReadOnlyList<Score>> ScoreAsync(
-        GreyImage photo, IReadOnlyList<FoundFace> faces, WorkQueue.Place place, CancellationToken aborted)
+        GreyImage photo, IReadOnlyList<FoundFace> faces, Normalisation normalisation, WorkQueue.Place place, CancellationToken aborted)
     {
         using var stage = Stages.Infer(faces.Count);
         var scores = new List<Score>(faces.Count);
         foreach (var chunk in faces.Chunk(FacesAtOnce))
         {
             aborted.ThrowIfCancellationRequested();
-            var answers = await Task.WhenAll(Array.ConvertAll(chunk, face => batcher.RunAsync(place, WorkKind.Face, Crop(photo, face), aborted)));
+            var answers = await Task.WhenAll(Array.ConvertAll(chunk, face => batcher.RunAsync(place, WorkKind.Face, Crop(photo, face, normalisation), aborted)));
             foreach (var answer in answers)
             {
                 scores.Add(new Score(answer.Values[0], answer.Waited, answer.Ran));
@@ -77,10 +80,10 @@ internal sealed class Classifier(
         return scores;
     }
 
-    private float[] Crop(GreyImage photo, FoundFace face)
+    private static float[] Crop(GreyImage photo, FoundFace face, Normalisation normalisation)
     {
         var rented = ArrayPool<float>.Shared.Rent(FaceCrop.Length);
-        FaceCrop.Resample(photo, face.Crop, model.Metadata.Input.Normalisation, rented.AsSpan(0, FaceCrop.Length), roll: face.Roll);
+        FaceCrop.Resample(photo, face.Crop, normalisation, rented.AsSpan(0, FaceCrop.Length), roll: face.Roll);
         return rented;
     }
 

@@ -23,16 +23,25 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind RateLimited = new("rate-limited", 429, "Too many requests.");
     public static readonly ProblemKind InternalError = new("internal-error", 500, "Something went wrong in the service.");
     public static readonly ProblemKind InferenceFailed = new("inference-failed", 500, "The network could not judge the picture.");
+    public static readonly ProblemKind InferenceTimeout = new("inference-timeout", 503, "The network took too long.");
     public static readonly ProblemKind Overloaded = new("overloaded", 503, "The service has more work than it can take.");
     public static readonly ProblemKind NotReady = new("not-ready", 503, "The service cannot answer now.");
     public static readonly ProblemKind DeadlineExceeded = new("deadline-exceeded", 504, "The request's time is over.");
+
+    // Of POST /admin/model alone.
+    public static readonly ProblemKind AdminKeyInvalid = new("admin-key-invalid", 401, "The administrator's key is missing or wrong.");
+    public static readonly ProblemKind ReloadInProgress = new("reload-in-progress", 409, "Other models are being loaded now.");
+    public static readonly ProblemKind ModelRefused = new("model-refused", 422, "The models cannot be served.");
+
+    /// <summary>The kinds that only administrators meet.</summary>
+    public static readonly IReadOnlyList<ProblemKind> OfAdministration = [AdminKeyInvalid, ReloadInProgress, ModelRefused];
 
     /// <summary>Every kind that has a name of its own.</summary>
     public static readonly IReadOnlyList<ProblemKind> All =
     [
         EmptyUpload, MalformedRequest, InvalidParameter, Unauthorized, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
         UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, PictureTooSlow, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
-        Overloaded, NotReady, DeadlineExceeded,
+        InferenceTimeout, Overloaded, NotReady, DeadlineExceeded, .. OfAdministration,
     ];
 
     public string Type => $"urn:smileapi:problem:{Name}";

@@ -70,4 +70,5 @@ internal sealed record ProblemDocument(string Type, string Title, int Status, st
 [JsonSerializable(typeof(Verdict))]
 [JsonSerializable(typeof(ProblemDocument))]
 [JsonSerializable(typeof(ModelCard))]
+[JsonSerializable(typeof(ReloadRequest))]
 internal sealed partial class WireJson : JsonSerializerContext;

@@ -1,16 +1,43 @@
+using System.Diagnostics.CodeAnalysis;
 using SmileApi.Inference;
-using SmileApi.Operations;
 
 namespace SmileApi.Faces;
 
 /// <summary>The face detector's two networks.</summary>
 internal sealed record FaceDetector(FaceModel Find, FaceModel Check) : IDisposable
 {
-    /// <exception cref="StartRefusedException">A file is not there or does not fit.</exception>
-    public static FaceDetector Load(FacesOptions options)
+    /// <param name="reason">When the result is false: one line that names the file and what is wrong with it.</param>
+    public static bool TryLoad(string findPath, string checkPath, [NotNullWhen(true)] out FaceDetector? detector, [NotNullWhen(false)] out string? reason)
     {
-        var find = Load(options.Path, FaceModelMetadata.FindStage);
-        return new FaceDetector(find, Load(options.CheckPath, FaceModelMetadata.CheckStage));
+        detector = null;
+        if (!FaceModel.TryLoad(findPath, FaceModelMetadata.FindStage, out var find, out reason))
+        {
+            return false;
+        }
+
+        if (!FaceModel.TryLoad(checkPath, FaceModelMetadata.CheckStage, out var check, out reason))
+        {
+            find.Dispose();
+            return false;
+        }
+
+        detector = new FaceDetector(find, check);
+        return true;
+    }
+
+    /// <summary>The same networks in new sessions.</summary>
+    public FaceDetector Reopen()
+    {
+        var find = Find.Reopen();
+        try
+        {
+            return new FaceDetector(find, Check.Reopen());
+        }
+        catch
+        {
+            find.Dispose();
+            throw;
+        }
     }
 
     public void Dispose()
@@ -18,7 +45,4 @@ internal sealed record FaceDetector(FaceModel Find, FaceModel Check) : IDisposab
         Find.Dispose();
         Check.Dispose();
     }
-
-    private static FaceModel Load(string path, string stage) =>
-        FaceModel.TryLoad(Path.Combine(AppContext.BaseDirectory, path), stage, out var model, out var reason) ? model : throw new StartRefusedException(reason);
 }

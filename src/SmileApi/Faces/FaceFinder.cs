@@ -22,14 +22,15 @@ internal readonly record struct FoundFace(FaceSquare Crop, float Roll, Box Box, 
 
 /// <summary>Finds the faces of a picture, or takes the caller's word that it is one.</summary>
 internal sealed class FaceFinder(
-    FaceDetector detector, DynamicBatcher batcher, IOptions<FacesOptions> options, SmileMetrics metrics, TimeProvider time)
+    DynamicBatcher batcher, IOptions<FacesOptions> options, SmileMetrics metrics, TimeProvider time)
 {
     /// <summary>How many pixels decoding leaves at least of the side of the smallest face's box.</summary>
     private const int DecodedMinFace = 28;
 
     /// <summary>Decides how to read and search a picture, before a pixel of it is decoded.</summary>
+    /// <param name="detector">What will search it.</param>
     /// <param name="problem">When the result is false: the caller wants faces so small that the search would cost too much.</param>
-    public bool TryPlan(in ImageHeader header, ClassifyQuery query, out FacePlan plan, [NotNullWhen(false)] out Problem? problem)
+    public bool TryPlan(FaceDetector detector, in ImageHeader header, ClassifyQuery query, out FacePlan plan, [NotNullWhen(false)] out Problem? problem)
     {
         problem = null;
         var (width, height) = (header.UprightWidth, header.UprightHeight);
@@ -41,9 +42,9 @@ internal sealed class FaceFinder(
 
         var minFace = query.MinFace ?? FaceRules.DefaultMinFace(width, height);
         plan = PlanFor(minFace);
-        if (!IsAffordable(width, height, plan))
+        if (!IsAffordable(detector, width, height, plan))
         {
-            while (!IsAffordable(width, height, PlanFor(minFace)))
+            while (!IsAffordable(detector, width, height, PlanFor(minFace)))
             {
                 minFace++;
             }
@@ -56,12 +57,13 @@ internal sealed class FaceFinder(
     }
 
     /// <summary>Finds the faces.</summary>
+    /// <param name="detector">Of the models that <paramref name="place"/> is for.</param>
     /// <param name="photo">Decoded as planned. It must outlive the task.</param>
     /// <param name="place">The photograph's place in the queue.</param>
     /// <param name="aborted">The answer is no longer wanted.</param>
     /// <returns>The faces, largest first; and how long it took, waiting included.</returns>
     public async Task<(IReadOnlyList<FoundFace> Faces, TimeSpan Took)> FindAsync(
-        GreyImage photo, FacePlan plan, ClassifyQuery query, WorkQueue.Place place, CancellationToken aborted)
+        FaceDetector detector, GreyImage photo, FacePlan plan, ClassifyQuery query, WorkQueue.Place place, CancellationToken aborted)
     {
         if (plan.MinFace is not { } minFace)
         {
@@ -82,7 +84,7 @@ internal sealed class FaceFinder(
 
     private static FacePlan PlanFor(int minFace) => new(ImageDecoder.ReductionFor(minFace, DecodedMinFace), minFace);
 
-    private bool IsAffordable(int width, int height, FacePlan plan)
+    private bool IsAffordable(FaceDetector detector, int width, int height, FacePlan plan)
     {
         var (decodedWidth, decodedHeight) = (ImageDecoder.Reduced(width, plan.Reduction), ImageDecoder.Reduced(height, plan.Reduction));
         return FaceSearch.LargestLevel(decodedWidth, decodedHeight, plan.MinFace!.Value / plan.Reduction, detector.Find.Metadata) <= options.Value.MaxPixels;

@@ -19,6 +19,12 @@ internal sealed class FacesOptions
     [Required]
     public string CheckPath { get; set; } = "models/faces-check.onnx";
 
+    /// <summary><see cref="Path"/>, absolute.</summary>
+    public string FullPath => System.IO.Path.GetFullPath(Path, AppContext.BaseDirectory);
+
+    /// <summary><see cref="CheckPath"/>, absolute.</summary>
+    public string FullCheckPath => System.IO.Path.GetFullPath(CheckPath, AppContext.BaseDirectory);
+
     /// <summary>
     /// Most pixels of the largest size at which one picture is searched, which bounds the time it takes: about 20 ms a million
     /// on one core. It follows from the picture and from <c>minFace</c>; a request that needs more is refused. Range 300,000 (so

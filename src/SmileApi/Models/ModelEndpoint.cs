@@ -1,6 +1,4 @@
-using Microsoft.Extensions.Options;
 using SmileApi.Classify;
-using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Operations;
@@ -27,8 +25,9 @@ internal sealed record ModelCard(
     ModelInput Input, ModelCost Cost, IReadOnlyDictionary<string, ModelScore> Scores, ModelTraining Training, string Licence,
     DetectorCard Detector)
 {
-    public static ModelCard Of(SmileModel model, FaceDetector faces, ImageDecoder decoder)
+    public static ModelCard Of(ModelSet models, ImageDecoder decoder)
     {
+        var (model, faces) = (models.Smile, models.Faces);
         var metadata = model.Metadata;
         return new ModelCard(
             metadata.Name, metadata.Version, model.Sha256, model.Provider, decoder.JpegBackend, metadata.Threshold, metadata.Temperature, metadata.Bias,
@@ -65,22 +64,16 @@ internal static class ModelEndpoint
     public static void AddModel(this WebApplicationBuilder builder)
     {
         builder.AddValidatedOptions<ModelOptions, ValidateModelOptions>(ModelOptions.Section);
-        builder.Services.AddSingleton(services => Load(services.GetRequiredService<IOptions<ModelOptions>>().Value));
+        builder.Services.AddSingleton<ModelStore>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ModelStore>());
     }
 
     public static void MapModel(this IEndpointRouteBuilder app) =>
-        app.MapGet("/model", (SmileModel model, FaceDetector faces, ImageDecoder decoder) =>
-                TypedResults.Json(ModelCard.Of(model, faces, decoder), WireJson.Default.ModelCard))
+        app.MapGet("/model", (ModelStore models, ImageDecoder decoder) => TypedResults.Json(ModelCard.Of(models.Current, decoder), WireJson.Default.ModelCard))
             .WithTags("Model")
             .WithSummary("The served models' card")
             .WithDescription("Name, version, input, calibration, cost, scores and training of the model that answers now, and of the two networks that find the faces.")
             .Produces<ModelCard>()
             .Produces<ProblemDocument>(401, "application/problem+json")
             .Produces<ProblemDocument>(429, "application/problem+json");
-
-    private static SmileModel Load(ModelOptions options)
-    {
-        var path = Path.Combine(AppContext.BaseDirectory, options.Path);
-        return SmileModel.TryLoad(path, out var model, out var reason) ? model : throw new StartRefusedException(reason);
-    }
 }

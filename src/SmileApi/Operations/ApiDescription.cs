@@ -153,7 +153,7 @@ internal sealed class DescribeClassify : IOperationFilter
     };
 
     private static string Kinds(string status) =>
-        string.Join(" ", ProblemKind.All.Where(kind => IsOf(kind, status)).Select(kind => $"`{kind.Name}`: {kind.Title}"));
+        string.Join(" ", ProblemKind.All.Except(ProblemKind.OfAdministration).Where(kind => IsOf(kind, status)).Select(kind => $"`{kind.Name}`: {kind.Title}"));
 
     private static JsonObject? ProblemExample(string status) => ProblemKind.All.FirstOrDefault(kind => IsOf(kind, status)) is { } kind
         ? new JsonObject

@@ -17,6 +17,9 @@ internal sealed class ProblemResult(Problem problem) : IResult
 /// <summary>Every error of the service, the framework's own included, leaves as an RFC 9457 problem document through here.</summary>
 internal static class Problems
 {
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_late = TimeSpan.FromSeconds(30);
+
     public static void UseProblems(this WebApplication app)
     {
         app.Use((context, next) =>
@@ -75,6 +78,10 @@ internal static class Problems
         BadHttpRequestException { StatusCode: 408 } => new(ProblemKind.RequestTimeout, "The request's body arrived too slowly. Try again on a better connection."),
         BadHttpRequestException { StatusCode: 413 } => new(ProblemKind.UploadTooLarge, "The request's body is too large."),
         BadHttpRequestException bad => new(ProblemKind.MalformedRequest, $"The request is not valid HTTP: {bad.Message}"),
+        InferenceFailedException { Kind: InferenceFailure.Hung } => new(
+            ProblemKind.InferenceTimeout, "The picture was read, but the network did not come to an end with it, or with another that shared its run. Try again.", s_soon),
+        InferenceFailedException { Kind: InferenceFailure.NoRunner } => new(
+            ProblemKind.NotReady, "The networks do not answer any more; the service must be started anew. Send requests elsewhere.", s_late),
         InferenceFailedException => new(ProblemKind.InferenceFailed, "The picture was read, but the network failed on it. Try again; if it stays so, report the requestId."),
         _ => new(ProblemKind.InternalError, "This is our fault, not your picture's. Try again; if it stays so, report the requestId."),
     };

@@ -22,6 +22,10 @@ internal sealed class SmileMetrics
     private readonly Counter<long> _looks;
     private readonly Counter<long> _skipped;
     private readonly Counter<long> _rejections;
+    private readonly Counter<long> _failures;
+    private readonly Counter<long> _runnersReplaced;
+    private readonly Counter<long> _sessionsReopened;
+    private readonly Counter<long> _reloads;
 
     public SmileMetrics(IMeterFactory factory)
     {
@@ -42,13 +46,18 @@ internal sealed class SmileMetrics
         _faces = _meter.CreateCounter<long>("smileapi.faces", "{face}", "Faces judged, by verdict.");
         _skipped = _meter.CreateCounter<long>("smileapi.work.skipped", "{picture}", "Tiles, candidates and faces dropped before their run because their caller had gone, by network.");
         _rejections = _meter.CreateCounter<long>("smileapi.rejections", "{request}", "Requests answered with a problem, by reason.");
+        _failures = _meter.CreateCounter<long>("smileapi.inference.failures", "{run}", "Runs that failed, by network and kind: threw, unsound, hung.");
+        _runnersReplaced = _meter.CreateCounter<long>("smileapi.runners.replaced", "{runner}", "Runners replaced because their run did not end.");
+        _sessionsReopened = _meter.CreateCounter<long>("smileapi.sessions.reopened", "{time}", "Times that the networks' sessions were opened anew, by reason: failures, hang.");
+        _reloads = _meter.CreateCounter<long>("smileapi.model.reloads", "{time}", "Attempts to serve other models, by outcome: served, refused.");
     }
 
     /// <summary>Lets the scrape ask the batcher for its state.</summary>
-    public void ObserveQueue(Func<int> length, Func<int> idleRunners)
+    public void ObserveQueue(Func<int> length, Func<int> idleRunners, Func<int> hungRuns)
     {
         _meter.CreateObservableGauge("smileapi.queue.length", length, "{picture}", "Tiles, candidates and faces that wait for a runner.");
         _meter.CreateObservableGauge("smileapi.runners.idle", idleRunners, "{runner}", "Runners that nobody uses.");
+        _meter.CreateObservableGauge("smileapi.runs.hung", hungRuns, "{run}", "Runs that were given up and still have not ended.");
     }
 
     /// <summary>Lets the scrape ask how many decodes go on after they were given up.</summary>
@@ -89,6 +98,19 @@ internal sealed class SmileMetrics
         _batchSize.Record(pictures, Tag(network));
         _inference.Record(duration.TotalSeconds, Tag(network));
     }
+
+    public void RunFailed(Network network, InferenceFailure kind) => _failures.Add(1, Tag(network), new KeyValuePair<string, object?>("kind", kind switch
+    {
+        InferenceFailure.Threw => "threw",
+        InferenceFailure.Unsound => "unsound",
+        _ => "hung",
+    }));
+
+    public void RunnerReplaced() => _runnersReplaced.Add(1);
+
+    public void SessionsReopened(string reason) => _sessionsReopened.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void ModelsReloaded(bool served) => _reloads.Add(1, new KeyValuePair<string, object?>("outcome", served ? "served" : "refused"));
 
     public void Skipped(Network network) => _skipped.Add(1, Tag(network));
 

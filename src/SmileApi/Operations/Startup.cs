@@ -3,8 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using SmileApi.Admission;
 using SmileApi.Classify;
-using SmileApi.Faces;
-using SmileApi.Inference;
+using SmileApi.Models;
 
 namespace SmileApi.Operations;
 
@@ -57,8 +56,7 @@ internal static class Startup
             {
                 app.Services.GetService<IStartupValidator>()?.Validate();
                 app.SettleAdmission();
-                app.Services.GetRequiredService<SmileModel>();
-                app.Services.GetRequiredService<FaceDetector>();
+                app.Services.GetRequiredService<ModelStore>();
                 var watchdog = app.Services.GetRequiredService<DecodeWatchdog>();
                 app.Services.GetRequiredService<AdmissionGate>(); // Its gauges are there before the first request.
                 await app.RunAsync();

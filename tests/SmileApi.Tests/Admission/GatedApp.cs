@@ -128,12 +128,20 @@ internal sealed class GatedApp : WebApplicationFactory<Program>
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal").UseSetting("Serilog:MinimumLevel:Override:Microsoft.AspNetCore", "Fatal");
+        // A run that waits is not one that hangs.
+        builder.UseSetting("Batching:Runners", "1").UseSetting("Batching:RunTimeoutSeconds", "600");
         foreach (var (name, value) in _settings)
         {
             builder.UseSetting(name, value);
         }
 
-        builder.ConfigureTestServices(services => services.AddSingleton<TimeProvider>(Time).AddSingleton(new RunnerPool([Run])));
+        builder.ConfigureTestServices(services => services.AddSingleton<TimeProvider>(Time).AddSingleton<OpenSessions>((smile, faces) => new Sessions(
+            () => (Run, () => { }),
+            () =>
+            {
+                smile.Dispose();
+                faces.Dispose();
+            })));
     }
 
     protected override void Dispose(bool disposing)

@@ -1,12 +1,5 @@
-using System.Buffers;
 using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Time.Testing;
 using SmileApi.Batching;
-using SmileApi.Operations;
 
 namespace SmileApi.Tests.Batching;
 
@@ -16,7 +9,7 @@ public sealed class DynamicBatcherTests
     public async Task A_lone_face_is_answered_without_waiting_for_a_batch()
     {
         // Time stands still: whatever waited for it would never be answered.
-        await using var rig = Rig.Start(runner => runner.Open());
+        await using var rig = BatcherRig.Start(runner => runner.Open());
 
         Assert.Equal(0.25f, await rig.Ask(0.25f));
 
@@ -26,7 +19,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task While_the_only_runner_is_busy_the_next_batch_grows()
     {
-        await using var rig = Rig.Start(maxBatch: 8);
+        await using var rig = BatcherRig.Start(maxBatch: 8);
         var first = rig.Ask(0.1f);
         await rig.RunBegan();
         float[] asked = [0.2f, 0.3f, 0.4f, 0.5f, 0.6f];
@@ -42,7 +35,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task A_batch_has_at_most_its_maximum_of_faces()
     {
-        await using var rig = Rig.Start(maxBatch: 4);
+        await using var rig = BatcherRig.Start(maxBatch: 4);
         var first = rig.Ask(0);
         await rig.RunBegan();
         var others = Enumerable.Range(0, 10).Select(_ => rig.Ask(0.5f)).ToArray();
@@ -57,7 +50,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task Two_runners_work_at_the_same_time()
     {
-        await using var rig = Rig.Start(runners: 2, maxBatch: 1);
+        await using var rig = BatcherRig.Start(runners: 2, maxBatch: 1);
         var first = rig.Ask(0.1f);
         var second = rig.Ask(0.2f);
 
@@ -73,7 +66,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task A_full_queue_refuses_at_once_and_goes_on_afterwards()
     {
-        await using var rig = Rig.Start(maxBatch: 1, queueLimit: 2);
+        await using var rig = BatcherRig.Start(maxBatch: 1, queueLimit: 2);
         var running = rig.Ask(0.1f);
         await rig.RunBegan();
         var accepted = new List<Task<float>> { running };
@@ -101,7 +94,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task A_face_whose_caller_has_gone_is_not_run()
     {
-        await using var rig = Rig.Start();
+        await using var rig = BatcherRig.Start();
         var first = rig.Ask(0.1f);
         await rig.RunBegan();
         using var gone = new CancellationTokenSource();
@@ -121,7 +114,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task A_batch_of_callers_who_have_all_gone_does_not_stop_the_loop()
     {
-        await using var rig = Rig.Start();
+        await using var rig = BatcherRig.Start();
         var first = rig.Ask(0.1f);
         await rig.RunBegan();
         using var gone = new CancellationTokenSource();
@@ -141,7 +134,7 @@ public sealed class DynamicBatcherTests
     [InlineData(1.1f)]
     public async Task An_answer_that_is_no_probability_fails_its_own_face_only(float nonsense)
     {
-        await using var rig = Rig.Start();
+        await using var rig = BatcherRig.Start();
         var first = rig.Ask(0);
         await rig.RunBegan();
         var good = rig.Ask(0.6f);
@@ -157,7 +150,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task When_a_run_throws_its_faces_are_tried_one_by_one()
     {
-        await using var rig = Rig.Start();
+        await using var rig = BatcherRig.Start();
         rig.ThrowOn(0.666f);
         var first = rig.Ask(0);
         await rig.RunBegan();
@@ -181,7 +174,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task Stopping_finishes_what_was_accepted_and_takes_nothing_new()
     {
-        var rig = Rig.Start(maxBatch: 2);
+        var rig = BatcherRig.Start(maxBatch: 2);
         var accepted = Enumerable.Range(0, 7).Select(i => rig.Ask(i / 10f)).ToArray();
         await rig.RunBegan();
 
@@ -197,7 +190,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task With_a_linger_a_batch_waits_until_its_oldest_face_has_waited_that_long()
     {
-        await using var rig = Rig.Start(runner => runner.Open(), linger: TimeSpan.FromMilliseconds(1));
+        await using var rig = BatcherRig.Start(runner => runner.Open(), linger: TimeSpan.FromMilliseconds(1));
         var first = rig.Ask(0.1f);
         var second = rig.Ask(0.2f);
         Assert.False(first.IsCompleted);
@@ -217,7 +210,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task With_a_linger_a_full_batch_goes_at_once()
     {
-        await using var rig = Rig.Start(runner => runner.Open(), maxBatch: 2, linger: TimeSpan.FromMilliseconds(1));
+        await using var rig = BatcherRig.Start(runner => runner.Open(), maxBatch: 2, linger: TimeSpan.FromMilliseconds(1));
 
         // Time stands still, so only being full can send the batch.
         var faces = await Task.WhenAll(rig.Ask(0.1f), rig.Ask(0.2f));
@@ -229,7 +222,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task Many_callers_at_once_each_get_their_own_answer()
     {
-        await using var rig = Rig.Start(runner => runner.Open(), runners: 3, queueLimit: 100_000);
+        await using var rig = BatcherRig.Start(runner => runner.Open(), runners: 3, queueLimit: 100_000);
 
         var asked = Enumerable.Range(0, 20_000).Select(i => i / 20_000f).ToArray();
         var answers = new ConcurrentDictionary<float, float>();
@@ -244,7 +237,7 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task Only_work_of_one_kind_shares_a_run_and_the_oldest_goes_first()
     {
-        await using var rig = Rig.Start();
+        await using var rig = BatcherRig.Start();
         (float Value, WorkKind Kind)[] asked =
         [
             (0.1f, WorkKind.Face), (0.2f, WorkKind.Tile(64, 64)), (0.3f, WorkKind.Face), (0.4f, WorkKind.Candidate),
@@ -272,7 +265,7 @@ public sealed class DynamicBatcherTests
     [InlineData(64, 64, 8)]
     public async Task Tiles_of_a_run_have_no_more_pixels_together_than_the_largest_one(int width, int height, int most)
     {
-        await using var rig = Rig.Start(maxBatch: 8);
+        await using var rig = BatcherRig.Start(maxBatch: 8);
         var first = rig.Ask(0);
         await rig.RunBegan();
         var tiles = Enumerable.Range(0, 8).Select(_ => rig.Ask(0.5f, WorkKind.Tile(width, height))).ToArray();
@@ -287,13 +280,13 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task A_photograph_that_has_been_let_in_is_never_turned_away_half_way()
     {
-        await using var rig = Rig.Start(maxBatch: 1, queueLimit: 2);
+        await using var rig = BatcherRig.Start(maxBatch: 1, queueLimit: 2);
         var running = rig.Ask(0.1f);
         await rig.RunBegan();
-        using var place = rig.Batcher.TryEnter()!;
+        using var place = rig.TryEnter()!;
         var accepted = Enumerable.Range(0, 20).Select(_ => rig.Ask(place, 0.5f)).ToArray();
 
-        Assert.Null(rig.Batcher.TryEnter());
+        Assert.Null(rig.TryEnter());
 
         rig.Open();
         await running;
@@ -303,134 +296,30 @@ public sealed class DynamicBatcherTests
     [Fact]
     public async Task Who_has_been_let_in_takes_up_room_until_it_leaves_though_it_has_queued_nothing()
     {
-        await using var rig = Rig.Start(queueLimit: 1);
-        using (var place = rig.Batcher.TryEnter())
+        await using var rig = BatcherRig.Start(queueLimit: 1);
+        using (var place = rig.TryEnter())
         {
             Assert.NotNull(place);
-            Assert.Null(rig.Batcher.TryEnter());
+            Assert.Null(rig.TryEnter());
         }
 
-        using var next = rig.Batcher.TryEnter();
+        using var next = rig.TryEnter();
         Assert.NotNull(next);
     }
 
     [Fact]
     public async Task Stopping_waits_for_the_photographs_that_are_inside_and_takes_what_they_still_need()
     {
-        var rig = Rig.Start(runner => runner.Open());
-        var place = rig.Batcher.TryEnter()!;
+        var rig = BatcherRig.Start(runner => runner.Open());
+        var place = rig.TryEnter()!;
         Assert.Equal(0.1f, await rig.Ask(place, 0.1f));
 
         var stopping = rig.Batcher.StopAsync(CancellationToken.None);
 
-        Assert.Null(rig.Batcher.TryEnter());
+        Assert.Null(rig.TryEnter());
         Assert.Equal(0.2f, await rig.Ask(place, 0.2f));
         Assert.False(stopping.IsCompleted);
         place.Dispose();
         await stopping;
-    }
-
-    /// <summary>A batcher over runners that answer each picture with its first value, once their gate is open.</summary>
-    private sealed class Rig : IAsyncDisposable
-    {
-        private readonly ManualResetEventSlim _gate = new();
-        private readonly SemaphoreSlim _began = new(0);
-        private readonly ServiceProvider _services;
-        private float _poison = float.MinValue;
-
-        private Rig(int runners, int maxBatch, int queueLimit, TimeSpan linger)
-        {
-            _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-            var options = new BatchingOptions { MaxBatch = maxBatch, QueueLimit = queueLimit, LingerMilliseconds = linger.TotalMilliseconds };
-            Batcher = new DynamicBatcher(
-                new RunnerPool([.. Enumerable.Repeat<RunBatch>(Run, runners)]), Options.Create(options), Time,
-                new SmileMetrics(_services.GetRequiredService<IMeterFactory>()), NullLogger<DynamicBatcher>.Instance);
-        }
-
-        public DynamicBatcher Batcher { get; }
-
-        public FakeTimeProvider Time { get; } = new();
-
-        public ConcurrentQueue<int> BatchSizes { get; } = [];
-
-        public ConcurrentQueue<float> Seen { get; } = [];
-
-        public ConcurrentQueue<TimeSpan> Waited { get; } = [];
-
-        public static Rig Start(
-            Action<Rig>? prepare = null, int runners = 1, int maxBatch = 8, int queueLimit = 1000, TimeSpan linger = default)
-        {
-            var rig = new Rig(runners, maxBatch, queueLimit, linger);
-            prepare?.Invoke(rig);
-            _ = rig.Batcher.StartAsync(CancellationToken.None);
-            return rig;
-        }
-
-        public void Open() => _gate.Set();
-
-        public void ThrowOn(float value) => _poison = value;
-
-        public Task RunBegan() => _began.WaitAsync();
-
-        public Task<float> Ask(float value) => Ask(value, WorkKind.Face);
-
-        public Task<float> Ask(float value, WorkKind kind)
-        {
-            Assert.True(TryAsk(value, kind, CancellationToken.None, out var answer));
-            return answer;
-        }
-
-        /// <summary>Of a photograph that is inside.</summary>
-        public async Task<float> Ask(WorkQueue.Place place, float value, WorkKind? kind = null, CancellationToken aborted = default)
-        {
-            var pixels = (kind ?? WorkKind.Face).Pixels;
-            var image = ArrayPool<float>.Shared.Rent(pixels);
-            image[0] = value;
-            var answer = await Batcher.RunAsync(place, kind ?? WorkKind.Face, image, aborted);
-            Waited.Enqueue(answer.Waited);
-            return answer.Values[0];
-        }
-
-        public bool TryAsk(float value, CancellationToken aborted, out Task<float> answer) => TryAsk(value, WorkKind.Face, aborted, out answer);
-
-        /// <summary>A photograph of one face.</summary>
-        private bool TryAsk(float value, WorkKind kind, CancellationToken aborted, out Task<float> answer)
-        {
-            var place = Batcher.TryEnter();
-            answer = place is null ? Task.FromResult(float.NaN) : AskAndLeave(place);
-            return place is not null;
-
-            async Task<float> AskAndLeave(WorkQueue.Place place)
-            {
-                using (place)
-                {
-                    return await Ask(place, value, kind, aborted);
-                }
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            Open();
-            await Batcher.StopAsync(CancellationToken.None);
-            await _services.DisposeAsync();
-            _gate.Dispose();
-            _began.Dispose();
-        }
-
-        private void Run(WorkKind kind, ReadOnlySpan<float[]> images, Span<float[]> answers)
-        {
-            BatchSizes.Enqueue(images.Length);
-            _began.Release();
-            _gate.Wait();
-            for (var i = 0; i < images.Length; i++)
-            {
-                var value = images[i][0];
-                Seen.Enqueue(value);
-                answers[i] = ArrayPool<float>.Shared.Rent(kind.Pixels);
-                answers[i].AsSpan().Clear();
-                answers[i][0] = value != _poison ? value : throw new InvalidOperationException("device lost");
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
-using SmileApi.Inference;
+using SmileApi.Models;
 
 namespace SmileApi.Tests.Classify;
 
@@ -37,7 +37,7 @@ public sealed class ClassifyTests(SmileApp app)
         Assert.Equal(JsonValueKind.Null, face.GetProperty("confidence").ValueKind);
         Assert.Equal("""{"width":100,"height":100,"format":"png"}""", answer.GetProperty("image").GetRawText());
         Assert.Equal(0.5f, answer.GetProperty("threshold").GetSingle());
-        Assert.Equal(app.Get<SmileModel>().Sha256, answer.GetProperty("model").GetProperty("sha256").GetString());
+        Assert.Equal(app.Get<ModelStore>().Current.Smile.Sha256, answer.GetProperty("model").GetProperty("sha256").GetString());
         Assert.Equal("smile-cnn20", answer.GetProperty("model").GetProperty("name").GetString());
         Assert.Equal(
             ["decodeMs", "detectMs", "queueMs", "inferMs", "totalMs"],

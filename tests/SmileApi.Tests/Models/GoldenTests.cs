@@ -3,6 +3,7 @@ using System.Text.Json;
 using SkiaSharp;
 using SmileApi.Imaging;
 using SmileApi.Inference;
+using SmileApi.Models;
 using SmileApi.Tests.Pictures;
 using SmileApi.Training;
 
@@ -66,7 +67,7 @@ public sealed class GoldenTests(SmileApp app)
         var turbo = new ImageDecoder(new ImageLimits());
         var skia = new ImageDecoder(new ImageLimits(), useTurboJpeg: false);
         Assert.SkipUnless(turbo.JpegBackend == "libturbojpeg", "this system has no libturbojpeg");
-        using var runner = app.Get<SmileModel>().CreateRunner(1);
+        using var runner = app.Get<ModelStore>().Current.Smile.CreateRunner(1);
         var (count, worst) = (0, 0f);
         foreach (var (_, bytes) in RealFaces.Take(500))
         {
@@ -88,7 +89,7 @@ public sealed class GoldenTests(SmileApp app)
         {
             Assert.Equal(4, photo.Reduction);
             var face = new float[FaceCrop.Length];
-            FaceCrop.Resample(photo, FaceSquare.Centred(photo.Width, photo.Height), app.Get<SmileModel>().Metadata.Input.Normalisation, face);
+            FaceCrop.Resample(photo, FaceSquare.Centred(photo.Width, photo.Height), app.Get<ModelStore>().Current.Smile.Metadata.Input.Normalisation, face);
             var probability = new float[1];
             runner.Run([face], probability);
             return probability[0];

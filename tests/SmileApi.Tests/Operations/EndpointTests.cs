@@ -3,9 +3,8 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using SmileApi.Classify;
-using SmileApi.Faces;
 using SmileApi.Imaging;
-using SmileApi.Inference;
+using SmileApi.Models;
 using SmileApi.Tests.Classify;
 
 namespace SmileApi.Tests.Operations;
@@ -24,7 +23,7 @@ public sealed class EndpointTests(SmileApp app)
     {
         var card = await app.Http.GetFromJsonAsync<JsonElement>(new Uri("/model", UriKind.Relative));
 
-        var model = app.Get<SmileModel>();
+        var model = app.Get<ModelStore>().Current.Smile;
         Assert.Equal("smile-cnn20", card.GetProperty("name").GetString());
         Assert.Equal(model.Sha256, card.GetProperty("sha256").GetString());
         Assert.Equal("cpu", card.GetProperty("provider").GetString());
@@ -34,7 +33,7 @@ public sealed class EndpointTests(SmileApp app)
         Assert.True(card.GetProperty("scores").GetProperty("test").GetProperty("accuracy").GetDouble() >= 0.96);
         Assert.Contains("research", card.GetProperty("licence").GetString()!, StringComparison.OrdinalIgnoreCase);
         var detector = card.GetProperty("detector");
-        foreach (var (name, stage) in new[] { ("find", app.Get<FaceDetector>().Find), ("check", app.Get<FaceDetector>().Check) })
+        foreach (var (name, stage) in new[] { ("find", app.Get<ModelStore>().Current.Faces.Find), ("check", app.Get<ModelStore>().Current.Faces.Check) })
         {
             Assert.Equal(stage.Sha256, detector.GetProperty(name).GetProperty("sha256").GetString());
             Assert.Equal(stage.Metadata.Version, detector.GetProperty(name).GetProperty("version").GetString());

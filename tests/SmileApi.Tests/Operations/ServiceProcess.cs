@@ -73,11 +73,10 @@ internal sealed class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>The most memory that the process has held at once, in MiB, as the kernel counts it.</summary>
-    public double PeakMebibytes()
-    {
-        var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(line.Split(':', 'k')[1].Trim(), CultureInfo.InvariantCulture) / 1024.0;
-    }
+    public double PeakMebibytes() => Mebibytes("VmHWM");
+
+    /// <summary>The memory that the process holds now, in MiB, as the kernel counts it.</summary>
+    public double ResidentMebibytes() => Mebibytes("VmRSS");
 
     /// <summary>Waits until the process ends by itself.</summary>
     /// <returns>Its exit code.</returns>
@@ -90,9 +89,15 @@ internal sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Asks the process to stop (SIGTERM) and waits for its end.</summary>
     public async Task<int> StopAsync()
     {
+        Terminate();
+        return await ExitAsync();
+    }
+
+    /// <summary>Asks the process to stop (SIGTERM).</summary>
+    public void Terminate()
+    {
         using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
-        await _process.WaitForExitAsync();
-        return _process.ExitCode;
+        kill.WaitForExit();
     }
 
     public async ValueTask DisposeAsync()
@@ -104,6 +109,12 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+    }
+
+    private double Mebibytes(string name)
+    {
+        var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith($"{name}:", StringComparison.Ordinal));
+        return long.Parse(line.Split(':', 'k')[1].Trim(), CultureInfo.InvariantCulture) / 1024.0;
     }
 
     private void Read(string? line)
@@ -118,7 +129,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
             _output.AppendLine(line);
         }
 
-        if (line.Contains("runners warm", StringComparison.Ordinal))
+        if (line.Contains("is warm for", StringComparison.Ordinal))
         {
             _warm.TrySetResult();
         }
