@@ -78,7 +78,7 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
         var started = _time.GetTimestamp();
         models.Runners.Warm(_batching.MaxBatch, aborted);
         var elapsed = _time.GetElapsedTime(started);
-        LogWarm(_logger, models.Smile.Metadata.Name, models.Smile.Metadata.Version, _batching.MaxBatch, (int)elapsed.TotalMilliseconds);
+        LogWarm(_logger, models.Smile.Metadata.Name, models.Smile.Metadata.Version, _batching.MaxBatch, _batching.ResolvedRunners, (int)elapsed.TotalMilliseconds);
     }
 
     /// <summary>Serves other models from the next picture on. Those that were served are closed when their last picture is judged.</summary>
@@ -104,8 +104,8 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
 
     public void Dispose() => Current.Release();
 
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "{Name} {Version} is warm for batches of 1 to {MaxBatch} faces after {Milliseconds} ms")]
-    private static partial void LogWarm(ILogger logger, string name, string version, int maxBatch, int milliseconds);
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "{Name} {Version} is warm for batches of 1 to {MaxBatch} faces on {Runners} runners after {Milliseconds} ms")]
+    private static partial void LogWarm(ILogger logger, string name, string version, int maxBatch, int runners, int milliseconds);
 
     [LoggerMessage(EventId = 3004, Level = LogLevel.Error, Message = "The networks do not run")]
     private static partial void LogNotWarm(ILogger logger, Exception exception);

@@ -20,7 +20,7 @@ public sealed class CeilingTests
         await using (process)
         {
             Assert.InRange((await GaugesAsync(http))["smileapi_memory_ceiling_bytes"], 460 << 20, 461 << 20);
-            Assert.Contains(" 1 runners warm", process.Output, StringComparison.Ordinal);
+            Assert.Contains(" on 1 runners ", process.Output, StringComparison.Ordinal);
         }
     }
 

@@ -115,10 +115,14 @@ public sealed class OverloadTests
         using var app = GatedApp.Start();
         const string Head = "POST /classify HTTP/1.1\r\nHost: localhost\r\n";
         var announced = new List<Socket>();
+        if (app.Memory.UploadBytes % (16 << 20) < 1 << 20)
+        {
+            await AnnounceAsync(8 << 20); // So that room for a small one will be left.
+        }
+
         while (app.Memory.UploadBytes - app.Memory.UploadBytesHeld >= 16 << 20)
         {
-            announced.Add(await app.ConnectAsync(Head + $"Content-Length: {(16 << 20) - 1}\r\n\r\n"));
-            await app.Arriving(announced.Count);
+            await AnnounceAsync(16 << 20);
         }
 
         // No room for another of these, but for a small one.
@@ -132,6 +136,12 @@ public sealed class OverloadTests
 
         announced.ForEach(socket => socket.Dispose());
         await app.IsEmpty();
+
+        async Task AnnounceAsync(int room)
+        {
+            announced.Add(await app.ConnectAsync(Head + $"Content-Length: {room - 1}\r\n\r\n"));
+            await app.Arriving(announced.Count);
+        }
 
         static async Task SendAsync(Socket socket, int length)
         {

@@ -144,7 +144,7 @@ public sealed class DecodeWatchdogTests
     {
         // No fault is injected: with these limits a file of 200 KB keeps SkiaSharp busy for many seconds.
         var (process, http) = await ServiceProcess.StartAsync(
-            ("Decoding__TimeoutSeconds", "3"), ("Decoding__MaxLost", "0"), ("Decoding__UseTurboJpeg", "false"), ("Images__MaxHeldBytes", "2147483647"));
+            ("Decoding__TimeoutSeconds", "3"), ("Decoding__MaxLost", "0"), ("Decoding__UseTurboJpeg", "false"), ("Images__MaxHeldBytes", "2147483647"), ("Memory__MaxBytes", $"{4L << 30}"));
         using (http)
         await using (process)
         {
