@@ -62,8 +62,7 @@ internal sealed class AdmissionGate
     public bool TryEnter(long? announced, [NotNullWhen(true)] out Admission? admission, [NotNullWhen(false)] out Problem? problem)
     {
         // What is longer than can be accepted is not going to be stored.
-        var held = announced is { } length && MemoryBudget.BufferFor(length) <= _memory.UploadBytes ? MemoryBudget.BufferFor(length) : 0;
-        held = Math.Max(held, MemoryBudget.LeastUpload);
+        var held = MemoryBudget.FirstHold(announced is { } length && MemoryBudget.BufferFor(length) <= _memory.UploadBytes ? length : null);
         lock (_lock)
         {
             admission = null;
