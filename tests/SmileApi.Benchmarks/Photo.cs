@@ -26,7 +26,7 @@ internal static class Photo
     /// <summary>CPU time of this thread's decoding alone.</summary>
     public static double DecodeMilliseconds(byte[] jpeg, int reduction)
     {
-        const int Times = 8;
+        const int Times = 30;
         var decoder = new ImageDecoder(new ImageLimits());
         var before = Environment.CpuUsage.TotalTime;
         for (var i = 0; i < Times; i++)

@@ -225,9 +225,8 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (null, TooLarge());
         }
 
-        // Memory follows what has arrived; what was announced has been set aside at the door.
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(length + 1 ?? FirstRent, FirstRent));
-        var most = (int)Math.Min(length + 1 ?? int.MaxValue, limit + 1);
+        // What was announced has been set aside at the door; else memory follows what has arrived.
+        var buffer = ArrayPool<byte>.Shared.Rent((int)(length + 1 ?? FirstRent));
         var filled = 0;
         Problem? problem = null;
         try
@@ -244,7 +243,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
                 if (filled == buffer.Length)
                 {
-                    buffer = Grown(buffer, filled, most);
+                    buffer = Grown(buffer, filled, limit + 1);
                     if (!room.TryHold(buffer.Length, out problem))
                     {
                         break;

@@ -23,8 +23,8 @@ public sealed class CommittedDetectorTests
         Assert.All(photos.Haar, haar => Assert.True(haar.OursFound > haar.Found));
         Assert.True(photos.TimesFaster >= 10);
         Assert.InRange(figures.Find.Cost.Parameters + figures.Check.Cost.Parameters, 1, 300_000);
-        Assert.True(figures.Test!.FoundShare >= 0.98 && figures.Test.GoodCropShare >= 0.97 && Math.Abs(figures.Test.Points!.Value) <= 0.5);
-        Assert.All(figures.Composites.Where(kind => !kind.Hard), kind => Assert.True(kind.FoundShare >= 0.96 && kind.FalseShare <= 0.04, $"{kind}"));
+        Assert.True(figures.Test!.FoundShare >= 0.995 && figures.Test.GoodCropShare >= 0.97 && Math.Abs(figures.Test.Points!.Value) <= 0.5);
+        Assert.All(figures.Composites.Where(kind => !kind.Hard), kind => Assert.True(kind.FoundShare >= 0.97 && kind.FalseShare <= 0.01, $"{kind}"));
         Assert.InRange(figures.Scenes.FalsePerScene, 0, 0.1);
     }
 
