@@ -72,7 +72,7 @@ public sealed class ComposerTests
         Assert.True(rolls.Count >= 40);
         Assert.Contains(rolls, roll => roll > 0.15);
         Assert.Contains(rolls, roll => roll < -0.15);
-        Assert.All(rolls, roll => Assert.InRange(roll, -0.56f, 0.56f));
+        Assert.All(rolls, roll => Assert.InRange(roll, -0.7f, 0.7f));
     }
 
     [Theory]

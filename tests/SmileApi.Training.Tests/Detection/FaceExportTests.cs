@@ -11,7 +11,7 @@ public sealed class FaceExportTests
     public void Both_stages_together_have_at_most_300_000_parameters()
     {
         Assert.InRange(FindArchitecture.Layout.Parameters + CheckArchitecture.Layout.Parameters, 200_000, 300_000);
-        Assert.Equal((9, 8), (FindArchitecture.Layers, CheckArchitecture.Layers));
+        Assert.Equal((11, 8), (FindArchitecture.Layers, CheckArchitecture.Layers));
         Assert.Equal(2000, CheckArchitecture.Features);
         Assert.Equal(FaceModelMetadata.CandidateSide, CheckArchitecture.Side);
         Assert.Equal(FaceModelMetadata.CellSide, FindArchitecture.Stride);

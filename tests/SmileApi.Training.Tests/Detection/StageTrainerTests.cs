@@ -148,7 +148,7 @@ public sealed class StageTrainerTests
             Assert.InRange(face.Dx, -0.5f, 0.5f);
             Assert.InRange(face.Dy, -0.5f, 0.5f);
             Assert.InRange(face.LogScale, -0.45f, 0.45f);
-            Assert.InRange(face.Roll, -0.6f, 0.6f);
+            Assert.InRange(face.Roll, -0.7f, 0.7f);
         });
         Assert.All(candidates.Except(faces), other => Assert.Equal((0, 0, 0, 0), (other.Dx, other.Dy, other.LogScale, other.Roll)));
 
