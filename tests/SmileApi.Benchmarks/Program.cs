@@ -6,7 +6,7 @@ using Spectre.Console;
 // loopback by one caller. (With two, the runs of one picture share a core's units where cores are hyperthreads, and take longer.)
 // Requests of all kinds take turns, so that what else the machine does falls on all of them.
 const int Rounds = 9;
-const int WarmUp = 200;
+const int WarmUp = 600; // Requests of a kind: until code is no longer compiled anew beside them.
 
 var photo = Photo.WithOneFace(640, 480);
 var large = Photo.WithOneFace(4000, 3000);
