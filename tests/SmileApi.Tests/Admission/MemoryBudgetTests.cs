@@ -21,7 +21,7 @@ public sealed class MemoryBudgetTests
         Assert.True(budget.UploadBytes + budget.PictureBytes + (176 << 20) <= budget.Ceiling);
         Assert.True(budget.UploadBytes >= 2 * MemoryBudget.BufferFor(28 << 20));
         Assert.True(budget.PictureBytes >= new ImageLimits().MaxHeldBytes);
-        Assert.True(budget.MaxConnections >= 1000);
+        Assert.True(budget.MaxConnections >= 600);
     }
 
     [Fact]
