@@ -28,8 +28,8 @@ internal sealed class MemoryBudget : IDisposable
     /// </summary>
     public const int ServerBuffer = 256 << 10;
 
-    // The first buffer of any upload.
-    private const int FirstBuffer = 64 << 10;
+    /// <summary>The first buffer of an upload that does not say how long it is, in bytes.</summary>
+    public const int FirstBuffer = 64 << 10;
 
     // Four of the largest tiles, as floating-point numbers in rented arrays; and candidates and faces of one picture.
     private const long Scratch = 8L << 20;

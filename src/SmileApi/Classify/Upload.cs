@@ -57,8 +57,6 @@ internal sealed class Upload(byte[] rented, int start, int length) : MemoryManag
 /// </summary>
 internal sealed class UploadReader(IOptions<ImageLimits> limits)
 {
-    private const int FirstRent = 64 << 10;
-
     // What may surround the picture: part headers and form fields, or the JSON around base64.
     private const int Envelope = 64 << 10;
     private const int MaxParts = 32;
@@ -226,7 +224,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
 
         // What was announced has been set aside at the door; else memory follows what has arrived.
-        var buffer = ArrayPool<byte>.Shared.Rent((int)(length + 1 ?? FirstRent));
+        var buffer = ArrayPool<byte>.Shared.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
         var filled = 0;
         Problem? problem = null;
         try
