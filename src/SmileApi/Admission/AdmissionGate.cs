@@ -22,8 +22,14 @@ internal interface IUploadRoom
 /// </summary>
 internal sealed class AdmissionGate
 {
-    /// <summary>How long a crowd counts as a burst; after that it is lasting overload.</summary>
-    private static readonly TimeSpan s_burst = TimeSpan.FromSeconds(1);
+    /// <summary>Over so long it is counted how many came and how many of them were refused.</summary>
+    private static readonly TimeSpan s_window = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// More than one in so many refused is lasting overload. A short queue refuses some by chance at loads that can be borne: less
+    /// than one in a hundred at 80 %, and one in eleven already when a tenth too many come.
+    /// </summary>
+    private const int FewRefused = 50;
 
     private const string TooMuchWork = "The service has as many requests as it can work on.";
     private const string TooManyBytes = "The service holds as many uploads as it has memory for.";
@@ -37,7 +43,10 @@ internal sealed class AdmissionGate
     private readonly int _sustainedLimit;
     private int _arriving;
     private int _working;
-    private long _lastCalm; // A timestamp: when nobody waited for a processor.
+    private bool _overloaded; // More come than can be borne, and not just for a moment.
+    private long _windowBegan; // A timestamp.
+    private int _came;
+    private int _refused;
 
     public AdmissionGate(
         MemoryBudget memory, DecodeGate decoder, DynamicBatcher batcher, IOptions<RequestOptions> options, TimeProvider time, SmileMetrics metrics)
@@ -45,7 +54,7 @@ internal sealed class AdmissionGate
         (_memory, _decoder, _batcher, _time) = (memory, decoder, batcher, time);
         _limit = options.Value.ResolvedMaxInFlight;
         _sustainedLimit = Math.Min(_limit, options.Value.ResolvedMaxInFlightSustained);
-        _lastCalm = time.GetTimestamp();
+        _windowBegan = time.GetTimestamp();
         metrics.ObserveAdmission(() => (Arriving, Working), () => (memory.UploadBytesHeld, memory.PictureBytesHeld), memory.Ceiling);
     }
 
@@ -66,6 +75,7 @@ internal sealed class AdmissionGate
         lock (_lock)
         {
             admission = null;
+            CountOneWhoCame();
             if (IsFull())
             {
                 problem = Overloaded(TooMuchWork);
@@ -89,15 +99,34 @@ internal sealed class AdmissionGate
     private Problem Overloaded(string reason) =>
         new(ProblemKind.Overloaded, $"{reason} Try again later.", _decoder.DrainTime + _batcher.DrainTime);
 
+    /// <summary>
+    /// Whether there is no room to work. Who is turned away by a burst's limit makes it lasting overload at once: the crowd that
+    /// is inside then is worked off, and no second one is let in while many go on being refused.
+    /// </summary>
     private bool IsFull()
     {
-        var now = _time.GetTimestamp();
-        if (_working <= Environment.ProcessorCount)
+        var isFull = _working >= (_overloaded ? _sustainedLimit : _limit);
+        if (isFull)
         {
-            _lastCalm = now;
+            _refused++;
+            _overloaded = true;
         }
 
-        return _working >= (_time.GetElapsedTime(_lastCalm, now) < s_burst ? _limit : _sustainedLimit);
+        return isFull;
+    }
+
+    private void CountOneWhoCame()
+    {
+        var now = _time.GetTimestamp();
+        var gone = _time.GetElapsedTime(_windowBegan, now);
+        if (gone >= s_window)
+        {
+            // Nobody came in a window that was never closed.
+            _overloaded &= gone < 2 * s_window && _refused * FewRefused > _came;
+            (_windowBegan, _came, _refused) = (now, 0, 0);
+        }
+
+        _came++;
     }
 
     private bool TryBeginWork([NotNullWhen(false)] out Problem? problem)
@@ -121,10 +150,6 @@ internal sealed class AdmissionGate
         lock (_lock)
         {
             (worked ? ref _working : ref _arriving)--;
-            if (_working <= Environment.ProcessorCount)
-            {
-                _lastCalm = _time.GetTimestamp();
-            }
         }
     }
 
