@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -54,6 +55,7 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
     private const double LeastBytesPerSecond = 1 << 10;
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
@@ -73,8 +75,8 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
             http.Features.Set(admission);
             DemandPace(http, deadline);
             var gone = http.RequestAborted;
-            using var late = new CancellationTokenSource(deadline, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(gone, late.Token);
+            using var either = new CancellationTokenSource(deadline, time);
+            using var leaving = gone.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), either);
             http.RequestAborted = either.Token;
             try
             {
@@ -84,7 +86,7 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
             {
                 return new CallerGoneResult();
             }
-            catch (OperationCanceledException) when (late.IsCancellationRequested)
+            catch (OperationCanceledException) when (either.IsCancellationRequested)
             {
                 return new ProblemResult(new Problem(
                     ProblemKind.DeadlineExceeded,

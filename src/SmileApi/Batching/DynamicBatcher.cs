@@ -100,8 +100,7 @@ internal sealed partial class DynamicBatcher : IHostedService
 
     public Task StartAsync(CancellationToken startAborted)
     {
-        // A run that hangs holds its thread. Whoever answers requests and probes must not wait until the pool has noticed.
-        AddThreads(_size);
+        WorkerThreads.Reserve(_size);
         _dispatching = DispatchAsync();
         return Task.CompletedTask;
     }
@@ -111,7 +110,7 @@ internal sealed partial class DynamicBatcher : IHostedService
     {
         _queue.Close();
         await _dispatching.WaitAsync(hurry);
-        AddThreads(-_size);
+        WorkerThreads.Release(_size);
     }
 
     private async Task DispatchAsync()
@@ -208,18 +207,11 @@ internal sealed partial class DynamicBatcher : IHostedService
             freed = Slots - before + (change > 0 ? 1 : 0); // The slot of the run that was given up is free, if there is still one.
         }
 
-        AddThreads(change);
+        WorkerThreads.Reserve(change);
         if (freed > 0)
         {
             _slots.Release(freed);
         }
-    }
-
-    /// <summary>Lets the pool start so many more threads at once; the ones that hang do not count.</summary>
-    private static void AddThreads(int change)
-    {
-        ThreadPool.GetMinThreads(out var workers, out var completions);
-        ThreadPool.SetMinThreads(workers + change, completions);
     }
 
     /// <summary>One run: some pictures of one kind for the same models.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using SmileApi.Batching;
 using SmileApi.Faces;
 using SmileApi.Imaging;
@@ -19,7 +20,8 @@ internal sealed class Classifier(
     /// <param name="received">When the request arrived, a timestamp of the time provider.</param>
     /// <param name="requestId">Goes into the verdict.</param>
     /// <param name="aborted">The caller has gone or its time is over: what has not begun is dropped.</param>
-    public async Task<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
         ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
     {
         // One set of models for all of a picture: it is judged, and its answer named, by the one that was served when it came.
@@ -48,31 +50,52 @@ internal sealed class Classifier(
             var (faces, detected) = await finder.FindAsync(detector, photo.Image, plan, query, place, aborted);
             var scores = await ScoreAsync(photo.Image, faces, model.Metadata.Input.Normalisation, place, aborted);
 
+            var threshold = query.Threshold ?? model.Metadata.Threshold;
+            var (queued, ran) = (TimeSpan.Zero, TimeSpan.Zero);
+            var judged = new FaceVerdict[faces.Count];
+            for (var i = 0; i < judged.Length; i++)
+            {
+                judged[i] = FaceVerdict.Of(faces[i], scores[i].Probability, threshold);
+                metrics.FaceJudged(judged[i].Smile);
+                queued = Later(queued, scores[i].Waited);
+                ran = Later(ran, scores[i].Ran);
+            }
+
             var timings = new Timings(
                 DecodeMs: Milliseconds(photo.Decoded),
                 DetectMs: Milliseconds(detected),
-                QueueMs: Milliseconds(photo.Waited + scores.Select(score => score.Waited).DefaultIfEmpty().Max()),
-                InferMs: Milliseconds(scores.Select(score => score.Ran).DefaultIfEmpty().Max()),
+                QueueMs: Milliseconds(photo.Waited + queued),
+                InferMs: Milliseconds(ran),
                 TotalMs: Milliseconds(time.GetElapsedTime(received)));
-            var threshold = query.Threshold ?? model.Metadata.Threshold;
-            FaceVerdict[] judged = [.. faces.Zip(scores, (face, score) => FaceVerdict.Of(face, score.Probability, threshold))];
-            Array.ForEach(judged, face => metrics.FaceJudged(face.Smile));
             return (Verdict.Of(judged, threshold, photo.Image, model, timings, requestId), null);
         }
     }
 
-    private async Task<IReadOnlyList<Score>> ScoreAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Score[]> ScoreAsync(
         GreyImage photo, IReadOnlyList<FoundFace> faces, Normalisation normalisation, WorkQueue.Place place, CancellationToken aborted)
     {
         using var stage = Stages.Infer(faces.Count);
-        var scores = new List<Score>(faces.Count);
-        foreach (var chunk in faces.Chunk(FacesAtOnce))
+        var scores = new Score[faces.Count];
+        var waiting = new Task<Answer>[Math.Min(faces.Count, FacesAtOnce)];
+        for (var done = 0; done < scores.Length; done += waiting.Length)
         {
             aborted.ThrowIfCancellationRequested();
-            var answers = await Task.WhenAll(Array.ConvertAll(chunk, face => batcher.RunAsync(place, WorkKind.Face, Crop(photo, face, normalisation), aborted)));
-            foreach (var answer in answers)
+            var chunk = Math.Min(waiting.Length, scores.Length - done);
+            for (var i = 0; i < chunk; i++)
             {
-                scores.Add(new Score(answer.Values[0], answer.Waited, answer.Ran));
+                waiting[i] = batcher.RunAsync(place, WorkKind.Face, Crop(photo, faces[done + i], normalisation), aborted);
+            }
+
+            if (chunk > 1)
+            {
+                await Task.WhenAll(waiting.AsSpan(0, chunk)); // Whatever becomes of one of them, none is left alone.
+            }
+
+            for (var i = 0; i < chunk; i++)
+            {
+                var answer = await waiting[i];
+                scores[done + i] = new Score(answer.Values[0], answer.Waited, answer.Ran);
                 ArrayPool<float>.Shared.Return(answer.Values);
             }
         }
@@ -86,6 +109,8 @@ internal sealed class Classifier(
         FaceCrop.Resample(photo, face.Crop, normalisation, rented.AsSpan(0, FaceCrop.Length), roll: face.Roll);
         return rented;
     }
+
+    private static TimeSpan Later(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     // Microseconds are what the clock is good for; further digits would only look exact.
     private static double Milliseconds(TimeSpan duration) => Math.Round(duration.TotalMilliseconds, 3);

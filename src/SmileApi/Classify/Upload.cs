@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.WebUtilities;
@@ -46,9 +47,29 @@ internal sealed class Upload(byte[] rented, int start, int length) : MemoryManag
     {
         if (Interlocked.Decrement(ref _users) == 0)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            UploadMemory.Return(rented);
         }
     }
+}
+
+/// <summary>
+/// Arrays for uploads. The shared pool keeps a large array of each size for each thread that ever had one, which in hours came to
+/// a hundred megabytes; of those there are only a few here, for all threads together, and what is larger still is not kept.
+/// </summary>
+internal static class UploadMemory
+{
+    private const int Large = 256 << 10;
+    private const int Largest = 4 << 20;
+
+    private static readonly ArrayPool<byte> s_large = ArrayPool<byte>.Create(Largest, maxArraysPerBucket: Environment.ProcessorCount);
+
+    /// <returns>An array of at least so many bytes.</returns>
+    public static byte[] Rent(int bytes) => PoolOf(bytes).Rent(bytes);
+
+    public static void Return(byte[] rented) => PoolOf(rented.Length).Return(rented);
+
+    // Both give arrays as long as the next power of two, so that an array says where it comes from.
+    private static ArrayPool<byte> PoolOf(int bytes) => bytes > Large / 2 ? s_large : ArrayPool<byte>.Shared;
 }
 
 /// <summary>
@@ -65,6 +86,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
     /// <param name="room">From which the memory of the body is taken.</param>
     /// <returns>The upload, which the caller disposes, or the problem with it.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<(Upload? Upload, Problem? Problem)> ReadAsync(HttpRequest request, IUploadRoom room, CancellationToken aborted)
     {
         using var stage = Stages.Read();
@@ -87,6 +109,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
     /// <summary>Most bytes of a JSON document around a picture of so many bytes.</summary>
     public static int LongestJson(int pictureBytes) => (int)Math.Min(Base64.GetMaxEncodedToUtf8Length(pictureBytes) + (long)Envelope, Array.MaxLength);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Upload?, Problem?)> ReadMultipartAsync(
         HttpRequest request, string boundary, IUploadRoom room, CancellationToken aborted)
     {
@@ -127,6 +150,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)
         && (disposition.IsFileDisposition() || HeaderUtilities.RemoveQuotes(disposition.Name).Equals("image", StringComparison.Ordinal));
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Upload?, Problem?)> ReadJsonAsync(HttpRequest request, IUploadRoom room, CancellationToken aborted)
     {
         var (body, problem) = await ReadBodyAsync(request.Body, request.ContentLength, LongestJson(_limit), room, aborted);
@@ -150,7 +174,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         json = json.StartsWith("\uFEFF"u8) ? json[3..] : json;
 
         // Never longer than the document; the last of several wins, as with most JSON readers.
-        var rented = ArrayPool<byte>.Shared.Rent(Math.Max(1, json.Length));
+        var rented = UploadMemory.Rent(Math.Max(1, json.Length));
         var length = -1;
         Problem? malformed = null;
         try
@@ -182,7 +206,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
         if (malformed is not null || length < 0)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            UploadMemory.Return(rented);
             return (null, malformed ?? Malformed($"{JsonExpected} It has no text called 'image'."));
         }
 
@@ -193,7 +217,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             var comma = text.IndexOf((byte)',');
             if (comma < 0 || !text[..comma].EndsWith(";base64"u8))
             {
-                ArrayPool<byte>.Shared.Return(rented);
+                UploadMemory.Return(rented);
                 return (null, Malformed("The data URL in 'image' must be of the form data:image/png;base64,…"));
             }
 
@@ -211,10 +235,11 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (new Upload(rented, start, written), null);
         }
 
-        ArrayPool<byte>.Shared.Return(rented);
+        UploadMemory.Return(rented);
         return (null, problem);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Upload?, Problem?)> ReadBodyAsync(
         Stream body, long? length, int limit, IUploadRoom room, CancellationToken aborted)
     {
@@ -224,7 +249,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
 
         // What was announced has been set aside at the door; else memory follows what has arrived.
-        var buffer = ArrayPool<byte>.Shared.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
+        var buffer = UploadMemory.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
         var filled = 0;
         Problem? problem = null;
         try
@@ -251,7 +276,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
         catch
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            UploadMemory.Return(buffer);
             throw;
         }
 
@@ -261,16 +286,16 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (new Upload(buffer, 0, filled), null);
         }
 
-        ArrayPool<byte>.Shared.Return(buffer);
+        UploadMemory.Return(buffer);
         return (null, problem);
     }
 
     private static byte[] Grown(byte[] buffer, int filled, int most)
     {
         // By so much that a large photograph is copied three times, and not once for each doubling.
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
+        var larger = UploadMemory.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
         buffer.AsSpan(0, filled).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer);
+        UploadMemory.Return(buffer);
         return larger;
     }
 

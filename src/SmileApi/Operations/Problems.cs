@@ -25,11 +25,14 @@ internal static class Problems
         app.Use((context, next) =>
         {
             // At the last moment: the exception handler clears the headers that were set before.
-            context.Response.OnStarting(() =>
-            {
-                context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
-                return Task.CompletedTask;
-            });
+            context.Response.OnStarting(
+                static state =>
+                {
+                    var context = (HttpContext)state;
+                    context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+                    return Task.CompletedTask;
+                },
+                context);
             SetOutcome(context, "ok");
             return next(context);
         });
