@@ -10,11 +10,12 @@ namespace SmileApi.Classify;
 
 /// <summary>From the bytes of a picture to a verdict on each of its faces.</summary>
 internal sealed class Classifier(
-    DecodeGate decoder, FaceFinder finder, DynamicBatcher batcher, ModelStore models, SmileMetrics metrics, TimeProvider time)
+    DecodeGate decoder, FaceFinder finder, DynamicBatcher batcher, ModelStore models, AnswerCache cache, SmileMetrics metrics, TimeProvider time)
 {
     /// <summary>Faces of one picture that wait at a time: enough for full batches, and little memory, however many there are.</summary>
     private const int FacesAtOnce = 32;
 
+    /// <summary>Judges a picture, or finds what was said of it before, where answers are kept.</summary>
     /// <param name="bytes">The encoded picture. Not kept after the task has ended.</param>
     /// <param name="query">The caller's options.</param>
     /// <param name="received">When the request arrived, a timestamp of the time provider.</param>
@@ -24,9 +25,39 @@ internal sealed class Classifier(
     public async ValueTask<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
         ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
     {
-        // One set of models for all of a picture: it is judged, and its answer named, by the one that was served when it came.
         using var lease = models.Lease();
-        var (model, detector) = (lease.Models.Smile, lease.Models.Faces);
+        var key = cache.KeyOf(bytes.Span, query, lease.Models);
+        if (cache.Find(key) is { } known)
+        {
+            var noWork = new Timings(DecodeMs: 0, DetectMs: 0, QueueMs: 0, InferMs: 0, TotalMs: Milliseconds(time.GetElapsedTime(received)));
+            return (known with { Timings = noWork, RequestId = requestId }, null);
+        }
+
+        var (verdict, problem) = await JudgeAsync(lease.Models, bytes, query, received, requestId, aborted);
+        if (verdict is not null)
+        {
+            cache.Keep(key, verdict);
+        }
+
+        return (verdict, problem);
+    }
+
+    /// <summary>The same, but judged in any case: what is to tell whether the networks answer must not be told from memory.</summary>
+    /// <inheritdoc cref="ClassifyAsync"/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<(Verdict? Verdict, Problem? Problem)> ClassifyAfreshAsync(
+        ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
+    {
+        using var lease = models.Lease();
+        return await JudgeAsync(lease.Models, bytes, query, received, requestId, aborted);
+    }
+
+    /// <param name="served">One set of models for all of a picture: it is judged, and its answer named, by the one that was served when it came.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<(Verdict? Verdict, Problem? Problem)> JudgeAsync(
+        ModelSet served, ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
+    {
+        var (model, detector) = (served.Smile, served.Faces);
         if (!decoder.TryInspect(bytes.Span, out var header, out var problem) || !finder.TryPlan(detector, header, query, out var plan, out problem))
         {
             return (null, problem);
@@ -41,7 +72,7 @@ internal sealed class Classifier(
             }
 
             aborted.ThrowIfCancellationRequested();
-            using var place = batcher.TryEnter(lease.Models.Runners);
+            using var place = batcher.TryEnter(served.Runners);
             if (place is null)
             {
                 return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be judged. Try again later.", batcher.DrainTime));

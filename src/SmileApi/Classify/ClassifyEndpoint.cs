@@ -15,6 +15,8 @@ internal static class ClassifyEndpoint
     {
         builder.AddValidatedOptions<ImageLimits, ValidateImageLimits>("Images");
         builder.AddValidatedOptions<DecodingOptions, ValidateDecodingOptions>(DecodingOptions.Section);
+        builder.AddValidatedOptions<CacheOptions, ValidateCacheOptions>(CacheOptions.Section);
+        builder.Services.AddSingleton<AnswerCache>();
         builder.Services.AddSingleton(services => new ImageDecoder(
             services.GetRequiredService<IOptions<ImageLimits>>().Value,
             services.GetRequiredService<IOptions<DecodingOptions>>().Value.UseTurboJpeg));

@@ -21,6 +21,7 @@ internal sealed class SmileMetrics
     private readonly Counter<long> _found;
     private readonly Counter<long> _looks;
     private readonly Counter<long> _skipped;
+    private readonly Counter<long> _cache;
     private readonly Counter<long> _rejections;
     private readonly Counter<long> _failures;
     private readonly Counter<long> _runnersReplaced;
@@ -45,6 +46,7 @@ internal sealed class SmileMetrics
         _batchSize = _meter.CreateHistogram("smileapi.batch.size", "{picture}", "Tiles, candidates or faces of one run, by network.", advice: sizes);
         _faces = _meter.CreateCounter<long>("smileapi.faces", "{face}", "Faces judged, by verdict.");
         _skipped = _meter.CreateCounter<long>("smileapi.work.skipped", "{picture}", "Tiles, candidates and faces dropped before their run because their caller had gone, by network.");
+        _cache = _meter.CreateCounter<long>("smileapi.cache.lookups", "{picture}", "Pictures looked up among the answers kept, where any are, by outcome: hit, miss.");
         _rejections = _meter.CreateCounter<long>("smileapi.rejections", "{request}", "Requests answered with a problem, by reason.");
         _failures = _meter.CreateCounter<long>("smileapi.inference.failures", "{run}", "Runs that failed, by network and kind: threw, unsound, hung.");
         _runnersReplaced = _meter.CreateCounter<long>("smileapi.runners.replaced", "{runner}", "Runners replaced because their run did not end.");
@@ -115,6 +117,8 @@ internal sealed class SmileMetrics
     public void Skipped(Network network) => _skipped.Add(1, Tag(network));
 
     public void FaceJudged(bool smile) => _faces.Add(1, new KeyValuePair<string, object?>("smile", smile ? "true" : "false"));
+
+    public void CacheAsked(bool hit) => _cache.Add(1, Tag("outcome", hit ? "hit" : "miss"));
 
     public void Rejected(ProblemKind kind) => _rejections.Add(1, new KeyValuePair<string, object?>("reason", kind.Name));
 
