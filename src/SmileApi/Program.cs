@@ -1,5 +1,6 @@
 using SmileApi.Access;
 using SmileApi.Admission;
+using SmileApi.Batches;
 using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Faces;
@@ -18,6 +19,7 @@ builder.AddModel();
 builder.AddFaces();
 builder.AddBatching();
 builder.AddClassify();
+builder.AddBatches();
 builder.AddAdmin();
 builder.AddHealth();
 builder.AddShutdown();
@@ -31,6 +33,7 @@ app.UseShutdown();
 app.UseAccess();
 
 app.MapClassify();
+app.MapBatches();
 app.MapModel();
 app.MapAdmin();
 app.MapHealth();

@@ -12,8 +12,9 @@ internal interface IUploadRoom
 {
     /// <summary>Sees to it that the upload may hold so many bytes altogether.</summary>
     /// <param name="bytes">Of all buffers together.</param>
-    /// <param name="problem">When the result is false, what the caller is told.</param>
-    bool TryHold(long bytes, [NotNullWhen(false)] out Problem? problem);
+    /// <param name="aborted">Nobody waits any more for room.</param>
+    /// <returns>Null; or, when there is no room, what the caller is told.</returns>
+    ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted);
 }
 
 /// <summary>
@@ -35,9 +36,12 @@ internal sealed class AdmissionGate
     private readonly TimeProvider _time;
     private readonly int _limit;
     private readonly int _sustainedLimit;
+    private readonly int _batchLimit;
     private int _arriving;
     private int _working;
+    private int _workingForBatches; // Of those at work.
     private long _lastCalm; // A timestamp: when nobody waited for a processor.
+    private TaskCompletionSource? _nextToLeave; // There while somebody waits for room.
 
     public AdmissionGate(
         MemoryBudget memory, DecodeGate decoder, DynamicBatcher batcher, IOptions<RequestOptions> options, TimeProvider time, SmileMetrics metrics)
@@ -45,6 +49,7 @@ internal sealed class AdmissionGate
         (_memory, _decoder, _batcher, _time) = (memory, decoder, batcher, time);
         _limit = options.Value.ResolvedMaxInFlight;
         _sustainedLimit = Math.Min(_limit, options.Value.ResolvedMaxInFlightSustained);
+        _batchLimit = Math.Max(1, _sustainedLimit / 2);
         _lastCalm = time.GetTimestamp();
         metrics.ObserveAdmission(() => (Arriving, Working), () => (memory.UploadBytesHeld, memory.PictureBytesHeld), memory.Ceiling);
     }
@@ -74,7 +79,7 @@ internal sealed class AdmissionGate
             {
                 _arriving++;
                 problem = null;
-                admission = new Admission(this, lease, held);
+                admission = new Admission(this, lease, held, ofBatch: false);
             }
             else
             {
@@ -82,6 +87,31 @@ internal sealed class AdmissionGate
             }
 
             return admission is not null;
+        }
+    }
+
+    /// <summary>
+    /// Lets a picture of a batch in as soon as there is room. The batch has been let in itself: where a request would be turned away, it
+    /// waits, and its sender with it.
+    /// </summary>
+    /// <param name="aborted">Nobody waits any more.</param>
+    public async ValueTask<Admission> EnterFromBatchAsync(CancellationToken aborted)
+    {
+        while (true)
+        {
+            Task left;
+            lock (_lock)
+            {
+                if (!IsFull() && _memory.TryTakeForUpload(MemoryBudget.FirstBuffer) is { } lease)
+                {
+                    _arriving++;
+                    return new Admission(this, lease, MemoryBudget.FirstBuffer, ofBatch: true);
+                }
+
+                left = NextToLeave();
+            }
+
+            await left.WaitAsync(aborted);
         }
     }
 
@@ -116,47 +146,97 @@ internal sealed class AdmissionGate
         }
     }
 
-    private void Leave(bool worked)
+    /// <summary>Waits for a place at work. All batches together have half of the places that there are in lasting overload: others come, too.</summary>
+    private async ValueTask BeginWorkOfBatchAsync(CancellationToken aborted)
     {
+        while (true)
+        {
+            Task left;
+            lock (_lock)
+            {
+                if (_workingForBatches < _batchLimit && !IsFull())
+                {
+                    _arriving--;
+                    _working++;
+                    _workingForBatches++;
+                    return;
+                }
+
+                left = NextToLeave();
+            }
+
+            await left.WaitAsync(aborted);
+        }
+    }
+
+    /// <summary>Ends when the next request or picture has left. To be asked before looking for room, or in the same lock.</summary>
+    private Task NextToLeave() => (_nextToLeave ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    private void Leave(bool worked, bool ofBatch)
+    {
+        TaskCompletionSource? waiting;
         lock (_lock)
         {
             (worked ? ref _working : ref _arriving)--;
+            _workingForBatches -= worked && ofBatch ? 1 : 0;
             if (_working <= Environment.ProcessorCount)
             {
                 _lastCalm = _time.GetTimestamp();
             }
+
+            (waiting, _nextToLeave) = (_nextToLeave, null);
         }
+
+        waiting?.TrySetResult();
     }
 
-    /// <summary>A request that has been let in, and the memory that it holds; used by one request, which disposes it at its end.</summary>
-    public sealed class Admission(AdmissionGate gate, RateLimitLease first, long held) : IUploadRoom, IDisposable
+    /// <summary>A request, or a picture of a batch, that has been let in, and the memory that it holds; used by one caller, who disposes it at its end.</summary>
+    public sealed class Admission(AdmissionGate gate, RateLimitLease first, long held, bool ofBatch) : IUploadRoom, IDisposable
     {
         private readonly List<RateLimitLease> _leases = [first];
         private long _held = held;
         private bool _working;
         private bool _left;
 
-        public bool TryHold(long bytes, [NotNullWhen(false)] out Problem? problem)
+        /// <summary>A picture of a batch waits for room, and is told that there is none only when <paramref name="aborted"/> says so.</summary>
+        public async ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted)
         {
-            problem = null;
-            if (bytes <= _held)
+            while (bytes > _held)
             {
-                return true;
+                Task left;
+                lock (gate._lock)
+                {
+                    left = ofBatch ? gate.NextToLeave() : Task.CompletedTask;
+                }
+
+                if (gate._memory.TryTakeForUpload(bytes - _held) is { } lease)
+                {
+                    _leases.Add(lease);
+                    _held = bytes;
+                }
+                else if (!ofBatch || aborted.IsCancellationRequested)
+                {
+                    return gate.Overloaded(TooManyBytes);
+                }
+                else
+                {
+                    await left.WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
             }
 
-            if (gate._memory.TryTakeForUpload(bytes - _held) is not { } lease)
-            {
-                problem = gate.Overloaded(TooManyBytes);
-                return false;
-            }
-
-            _leases.Add(lease);
-            _held = bytes;
-            return true;
+            return null;
         }
 
         /// <summary>The upload is here, and its work may begin, unless too many others have arrived in the meantime.</summary>
         public bool TryBeginWork([NotNullWhen(false)] out Problem? problem) => _working = gate.TryBeginWork(out problem);
+
+        /// <summary>The picture is here, and its work begins as soon as there is room.</summary>
+        /// <param name="aborted">Nobody waits any more.</param>
+        public async ValueTask BeginWorkAsync(CancellationToken aborted)
+        {
+            await gate.BeginWorkOfBatchAsync(aborted);
+            _working = true;
+        }
 
         public void Dispose()
         {
@@ -164,7 +244,7 @@ internal sealed class AdmissionGate
             {
                 _left = true;
                 _leases.ForEach(lease => lease.Dispose());
-                gate.Leave(_working);
+                gate.Leave(_working, ofBatch);
             }
         }
     }
