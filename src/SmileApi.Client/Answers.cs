@@ -48,6 +48,34 @@ public sealed record ModelName(string Name, string Version, string Sha256);
 /// <param name="TotalMs">From the start of the request, its upload included, to its answer.</param>
 public sealed record Timings(double DecodeMs, double DetectMs, double QueueMs, double InferMs, double TotalMs);
 
+/// <summary>A verdict, and what the network saw in each face.</summary>
+/// <param name="Smile">Whether the largest face smiles; null when there is no face.</param>
+/// <param name="Probability">Calibrated probability that the largest face smiles, 0..1; null when there is no face.</param>
+/// <param name="Threshold">Probabilities from here on count as a smile.</param>
+/// <param name="Faces">The faces, largest first.</param>
+/// <param name="Image">The picture as it was understood.</param>
+/// <param name="Model">The model that judged.</param>
+/// <param name="Timings">Where the time went.</param>
+/// <param name="RequestId">Quote it when you report a problem; it stands in the service's log.</param>
+public sealed record SmileExplanation(
+    bool? Smile, float? Probability, float Threshold, IReadOnlyList<ExplainedFace> Faces, ImageInfo Image, ModelName Model, Timings Timings, string RequestId);
+
+/// <summary>One face, and what the network saw in it.</summary>
+/// <param name="Smile">Whether it smiles: the probability is at least the threshold.</param>
+/// <param name="Probability">Calibrated probability that it smiles, 0..1.</param>
+/// <param name="Box">Where it is.</param>
+/// <param name="Confidence">How sure the detector is that this is a face, 0..1; null when you said so.</param>
+/// <param name="Crop">What the network looked at, and what the map lies over.</param>
+/// <param name="Map">What each place of the crop adds to the logit: rows from the top, each from the left. Above 0 it speaks for a smile, below against one.</param>
+public sealed record ExplainedFace(bool Smile, float Probability, FaceBox Box, float? Confidence, FaceCrop Crop, IReadOnlyList<IReadOnlyList<float>> Map);
+
+/// <summary>A square in pixels of the upright picture, turned about its centre.</summary>
+/// <param name="X">Left edge before it is turned; may lie outside the picture.</param>
+/// <param name="Y">Upper edge before it is turned.</param>
+/// <param name="Side">Side length.</param>
+/// <param name="Roll">Degrees clockwise by which it is turned.</param>
+public sealed record FaceCrop(float X, float Y, float Side, float Roll);
+
 /// <summary>What became of one picture of many.</summary>
 /// <param name="Index">Which one, from 0 on, in the order in which they were given.</param>
 /// <param name="Name">What you called it.</param>
@@ -87,6 +115,7 @@ internal sealed record BatchDocument(IReadOnlyList<BatchResult> Results, SmilePr
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(SmileVerdict))]
+[JsonSerializable(typeof(SmileExplanation))]
 [JsonSerializable(typeof(SmileProblem))]
 [JsonSerializable(typeof(BatchDocument))]
 [JsonSerializable(typeof(ServedModel))]

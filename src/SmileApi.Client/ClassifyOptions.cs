@@ -12,6 +12,16 @@ public enum FaceMode
     Whole,
 }
 
+/// <summary>What an explanation is drawn as.</summary>
+public enum DrawingFormat
+{
+    /// <summary>Exact.</summary>
+    Png,
+
+    /// <summary>Lossy, and smaller.</summary>
+    WebP,
+}
+
 /// <summary>What may be said about a picture; everything has a default.</summary>
 public sealed record ClassifyOptions
 {

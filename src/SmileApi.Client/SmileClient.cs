@@ -104,6 +104,31 @@ public sealed class SmileClient(HttpClient http)
         }
     }
 
+    /// <summary>Asks what in the faces of a picture speaks for a smile, and what against one.</summary>
+    /// <inheritdoc cref="ClassifyAsync(ReadOnlyMemory{byte}, ClassifyOptions?, CancellationToken)"/>
+    public Task<SmileExplanation> ExplainAsync(ReadOnlyMemory<byte> picture, ClassifyOptions? options = null, CancellationToken cancellationToken = default) =>
+        AskAsync("explain", new ReadOnlyMemoryContent(picture), options, ClientJson.Default.SmileExplanation, cancellationToken);
+
+    /// <inheritdoc cref="ExplainAsync(ReadOnlyMemory{byte}, ClassifyOptions?, CancellationToken)"/>
+    /// <param name="picture">An encoded JPEG, PNG or WebP, from the stream's position on. If it cannot seek, the request is sent only once. Not disposed.</param>
+    /// <param name="options">What is said about it.</param>
+    /// <param name="cancellationToken">Gives up; the service then drops the work.</param>
+    public Task<SmileExplanation> ExplainAsync(Stream picture, ClassifyOptions? options = null, CancellationToken cancellationToken = default) =>
+        AskAsync("explain", ContentOf(picture), options, ClientJson.Default.SmileExplanation, cancellationToken);
+
+    /// <summary>The same as a drawing: the picture in grey, over each face in colour what spoke for a smile (orange) and against one (blue).</summary>
+    /// <param name="format">Of the drawing.</param>
+    /// <inheritdoc cref="ClassifyAsync(ReadOnlyMemory{byte}, ClassifyOptions?, CancellationToken)"/>
+    /// <returns>An encoded picture, at most 1024 pixels long.</returns>
+    public async Task<byte[]> DrawExplanationAsync(
+        ReadOnlyMemory<byte> picture, DrawingFormat format = DrawingFormat.Png, ClassifyOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        using var content = new ReadOnlyMemoryContent(picture);
+        using var response = await SendAsync("explain", content, options, format == DrawingFormat.WebP ? "image/webp" : "image/png", cancellationToken).ConfigureAwait(false);
+        await ThrowIfRefusedAsync(response, cancellationToken).ConfigureAwait(false);
+        return await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Asks which model judges.</summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="SmileApiException">The service has refused to say.</exception>

@@ -1,7 +1,9 @@
 using System.Buffers;
 using SmileApi.Batching;
+using SmileApi.Explain;
 using SmileApi.Faces;
 using SmileApi.Imaging;
+using SmileApi.Inference;
 using SmileApi.Models;
 using SmileApi.Operations;
 
@@ -19,8 +21,14 @@ internal sealed class Classifier(
     /// <param name="received">When the request arrived, a timestamp of the time provider.</param>
     /// <param name="requestId">Goes into the verdict.</param>
     /// <param name="aborted">The caller has gone or its time is over: what has not begun is dropped.</param>
+    public Task<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
+        ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted) =>
+        ClassifyAsync(bytes, query, received, requestId, maps: null, aborted);
+
+    /// <param name="maps">To which what the network saw in each face is added, in the order of the verdict's faces.</param>
+    /// <inheritdoc cref="ClassifyAsync(ReadOnlyMemory{byte}, ClassifyQuery, long, string, CancellationToken)"/>
     public async Task<(Verdict? Verdict, Problem? Problem)> ClassifyAsync(
-        ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
+        ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, List<FaceMap>? maps, CancellationToken aborted)
     {
         // One set of models for all of a picture: it is judged, and its answer named, by the one that was served when it came.
         using var lease = models.Lease();
@@ -28,6 +36,11 @@ internal sealed class Classifier(
         if (!decoder.TryInspect(bytes.Span, out var header, out var problem) || !finder.TryPlan(detector, header, query, out var plan, out problem))
         {
             return (null, problem);
+        }
+
+        if (maps is not null && model.ActivationSize == default)
+        {
+            return (null, new Problem(ProblemKind.NoExplanation, $"The model {model.Metadata.Name} {model.Metadata.Version} gives probabilities only, without a map of what it saw."));
         }
 
         (var photo, problem) = await decoder.DecodeAsync(bytes, header, plan.Reduction, aborted);
@@ -46,7 +59,7 @@ internal sealed class Classifier(
             }
 
             var (faces, detected) = await finder.FindAsync(detector, photo.Image, plan, query, place, aborted);
-            var scores = await ScoreAsync(photo.Image, faces, model.Metadata.Input.Normalisation, place, aborted);
+            var scores = await ScoreAsync(photo.Image, faces, model, place, maps, aborted);
 
             var timings = new Timings(
                 DecodeMs: Milliseconds(photo.Decoded),
@@ -62,17 +75,19 @@ internal sealed class Classifier(
     }
 
     private async Task<IReadOnlyList<Score>> ScoreAsync(
-        GreyImage photo, IReadOnlyList<FoundFace> faces, Normalisation normalisation, WorkQueue.Place place, CancellationToken aborted)
+        GreyImage photo, IReadOnlyList<FoundFace> faces, SmileModel model, WorkQueue.Place place, List<FaceMap>? maps, CancellationToken aborted)
     {
+        var normalisation = model.Metadata.Input.Normalisation;
         using var stage = Stages.Infer(faces.Count);
         var scores = new List<Score>(faces.Count);
         foreach (var chunk in faces.Chunk(FacesAtOnce))
         {
             aborted.ThrowIfCancellationRequested();
             var answers = await Task.WhenAll(Array.ConvertAll(chunk, face => batcher.RunAsync(place, WorkKind.Face, Crop(photo, face, normalisation), aborted)));
-            foreach (var answer in answers)
+            foreach (var (face, answer) in chunk.Zip(answers))
             {
                 scores.Add(new Score(answer.Values[0], answer.Waited, answer.Ran));
+                maps?.Add(FaceMap.Of(face, photo.Reduction, answer.Values.AsSpan(1), model.ActivationSize));
                 ArrayPool<float>.Shared.Return(answer.Values);
             }
         }

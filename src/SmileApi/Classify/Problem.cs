@@ -28,6 +28,9 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind NotReady = new("not-ready", 503, "The service cannot answer now.");
     public static readonly ProblemKind DeadlineExceeded = new("deadline-exceeded", 504, "The request's time is over.");
 
+    // Of POST /explain alone.
+    public static readonly ProblemKind NoExplanation = new("no-explanation", 501, "The model cannot say what it saw.");
+
     // Of POST /classify/batch alone.
     public static readonly ProblemKind BatchTooLong = new("batch-too-long", 413, "The batch is too long for one document.");
     public static readonly ProblemKind UnsupportedMediaType = new("unsupported-media-type", 415, "The request's body is of a kind that is not read here.");
@@ -48,7 +51,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     [
         EmptyUpload, MalformedRequest, InvalidParameter, Unauthorized, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
         UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, PictureTooSlow, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
-        InferenceTimeout, Overloaded, NotReady, DeadlineExceeded, .. OfBatches, .. OfAdministration,
+        InferenceTimeout, Overloaded, NotReady, DeadlineExceeded, NoExplanation, .. OfBatches, .. OfAdministration,
     ];
 
     public string Type => $"urn:smileapi:problem:{Name}";

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using SmileApi.Batches;
+using SmileApi.Explain;
 using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
@@ -75,6 +76,7 @@ internal sealed record ProblemDocument(string Type, string Title, int Status, st
 [JsonSerializable(typeof(Verdict))]
 [JsonSerializable(typeof(ProblemDocument))]
 [JsonSerializable(typeof(BatchResult))]
+[JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(BatchEnd))]
 [JsonSerializable(typeof(ModelCard))]
 [JsonSerializable(typeof(ReloadRequest))]

@@ -67,6 +67,7 @@ internal sealed class DescribeClassify : IOperationFilter
         {
             "classify" => (OnePicture(), "The verdict.", VerdictExample),
             "classify/batch" => (ManyPictures(), "A result for each picture, in their order: as one document, or each as a line.", BatchExample),
+            "explain" => (OnePicture(), "The drawing, or the verdict with the maps.", ExplanationExample),
             _ => (null, "", ""),
         };
         if (body is null)
@@ -75,7 +76,9 @@ internal sealed class DescribeClassify : IOperationFilter
         }
 
         var kinds = ProblemKind.All.Except(ProblemKind.OfAdministration);
-        kinds = context.ApiDescription.RelativePath == "classify/batch" ? ProblemKind.OfBatches.Concat(kinds.Except([ProblemKind.UnsupportedFormat, .. ProblemKind.OfBatches])) : kinds.Except(ProblemKind.OfBatches);
+        kinds = context.ApiDescription.RelativePath == "classify/batch"
+            ? ProblemKind.OfBatches.Concat(kinds.Except([ProblemKind.UnsupportedFormat, .. ProblemKind.OfBatches]))
+            : kinds.Except(ProblemKind.OfBatches);
         operation.Parameters = Options(context.ApiDescription.RelativePath!);
         operation.RequestBody = body;
         foreach (var (status, response) in operation.Responses ?? [])
@@ -90,6 +93,12 @@ internal sealed class DescribeClassify : IOperationFilter
             {
                 if (content is OpenApiMediaType media)
                 {
+                    if (type.StartsWith("image/", StringComparison.Ordinal))
+                    {
+                        media.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+                        continue;
+                    }
+
                     var isLines = type == BatchAnswer.LinesType;
                     media.Schema = isLines ? context.SchemaGenerator.GenerateSchema(typeof(BatchResult), context.SchemaRepository) : media.Schema;
                     media.Example = status != "200" ? ProblemExample(status, kinds) : isLines ? JsonNode.Parse(BatchExample)!["results"]![0]!.DeepClone() : JsonNode.Parse(example);
@@ -180,6 +189,21 @@ internal sealed class DescribeClassify : IOperationFilter
         {
           "smile": true, "probability": 0.9731, "threshold": 0.5,
           "faces": [ { "smile": true, "probability": 0.9731, "box": { "x": 212, "y": 96, "width": 180, "height": 180 }, "confidence": 0.998 } ],
+          "image": { "width": 640, "height": 480, "format": "jpeg" },
+          "model": { "name": "smile-cnn20", "version": "1.0.0", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
+          "timings": { "decodeMs": 0.7, "detectMs": 7.9, "queueMs": 0.1, "inferMs": 0.5, "totalMs": 9.6 },
+          "requestId": "0HNG2J7KQ5R1M:00000001"
+        }
+        """;
+
+    private const string ExplanationExample = """
+        {
+          "smile": true, "probability": 0.9731, "threshold": 0.5,
+          "faces": [ {
+            "smile": true, "probability": 0.9731, "box": { "x": 212, "y": 96, "width": 180, "height": 180 }, "confidence": 0.998,
+            "crop": { "x": 237.7, "y": 128.1, "side": 128.6, "roll": -3.2 },
+            "map": [ [ -0.01, -0.02, 0.0, -0.02, -0.01 ], [ 0.02, 0.04, 0.01, 0.05, 0.03 ], [ 0.11, 0.23, 0.12, 0.25, 0.12 ], [ 0.2, 0.51, 0.44, 0.49, 0.19 ], [ 0.08, 0.21, 0.25, 0.2, 0.06 ] ]
+          } ],
           "image": { "width": 640, "height": 480, "format": "jpeg" },
           "model": { "name": "smile-cnn20", "version": "1.0.0", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
           "timings": { "decodeMs": 0.7, "detectMs": 7.9, "queueMs": 0.1, "inferMs": 0.5, "totalMs": 9.6 },

@@ -53,6 +53,25 @@ public sealed class SmileClientTests(SmileApp app)
     }
 
     [Fact]
+    public async Task It_asks_what_the_network_saw_as_numbers_and_as_a_drawing()
+    {
+        using var stream = new MemoryStream(s_smile);
+        foreach (var explanation in new[] { await Smiles.ExplainAsync(s_smile, s_whole), await Smiles.ExplainAsync(stream, s_whole) })
+        {
+            var face = Assert.Single(explanation.Faces);
+            Assert.Equal((true, await app.ProbabilityAsync(s_smile)), (face.Smile, face.Probability));
+            Assert.Equal(100, face.Crop.Side);
+            Assert.All(face.Map, row => Assert.Equal(face.Map[0].Count, row.Count));
+            Assert.True(face.Map.Sum(row => row.Sum()) > 0);
+        }
+
+        var png = await Smiles.DrawExplanationAsync(s_smile, options: s_whole);
+        var webP = await Smiles.DrawExplanationAsync(s_smile, DrawingFormat.WebP);
+        Assert.Equal("PNG"u8, png.AsSpan(1, 3));
+        Assert.Equal("WEBP"u8, webP.AsSpan(8, 4));
+    }
+
+    [Fact]
     public async Task A_refusal_is_an_exception_that_says_why()
     {
         var refusal = await Assert.ThrowsAsync<SmileApiException>(() => Smiles.ClassifyAsync(Make.Truncated(s_smile)));
