@@ -160,7 +160,7 @@ public sealed class SmileClient(HttpClient http)
         }
     }
 
-    /// <summary>Sends a batch; when the service stops in the middle of it, the rest of it again.</summary>
+    /// <summary>Sends a batch; when its answer ends before it, because the service stops for instance, the rest of it again.</summary>
     private async Task<List<BatchResult>> SendAsync(List<SmilePicture> batch, ClassifyOptions? options, CancellationToken cancellationToken)
     {
         // One document at the end: over HTTP/1.1 .NET reads an answer only when the request has been sent.
@@ -176,7 +176,7 @@ public sealed class SmileClient(HttpClient http)
             }
 
             var problem = answer.Problem ?? new SmileProblem("about:blank", "The answer is not whole.", 502, $"The service gave {answer.Results.Count} results for {left.Count} pictures.", null);
-            if (problem.Status != 503 || moves == MostMoves)
+            if ((problem.Status != 503 && answer.Results.Count == 0) || moves == MostMoves)
             {
                 throw new SmileApiException(problem);
             }

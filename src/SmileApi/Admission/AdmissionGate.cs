@@ -26,6 +26,9 @@ internal sealed class AdmissionGate
     /// <summary>How long a crowd counts as a burst; after that it is lasting overload.</summary>
     private static readonly TimeSpan s_burst = TimeSpan.FromSeconds(1);
 
+    /// <summary>Of the pictures of batches only one at a time grows beyond so many bytes, or several could each hold a part and wait for the rest.</summary>
+    private const long MostTogether = 1 << 20;
+
     private const string TooMuchWork = "The service has as many requests as it can work on.";
     private const string TooManyBytes = "The service holds as many uploads as it has memory for.";
 
@@ -41,6 +44,7 @@ internal sealed class AdmissionGate
     private int _working;
     private int _workingForBatches; // Of those at work.
     private long _lastCalm; // A timestamp: when nobody waited for a processor.
+    private bool _oneGrows; // A picture of a batch beyond what several may hold.
     private TaskCompletionSource? _nextToLeave; // There while somebody waits for room.
 
     public AdmissionGate(
@@ -172,6 +176,41 @@ internal sealed class AdmissionGate
     /// <summary>Ends when the next request or picture has left. To be asked before looking for room, or in the same lock.</summary>
     private Task NextToLeave() => (_nextToLeave ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
+    /// <summary>Waits for a picture's turn to grow.</summary>
+    /// <returns>Whether it has come, or nobody waits any more.</returns>
+    private async ValueTask<bool> GrowAloneAsync(CancellationToken aborted)
+    {
+        while (!aborted.IsCancellationRequested)
+        {
+            Task left;
+            lock (_lock)
+            {
+                if (!_oneGrows)
+                {
+                    return _oneGrows = true;
+                }
+
+                left = NextToLeave();
+            }
+
+            await left.WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return false;
+    }
+
+    private void HasGrown()
+    {
+        TaskCompletionSource? waiting;
+        lock (_lock)
+        {
+            _oneGrows = false;
+            (waiting, _nextToLeave) = (_nextToLeave, null);
+        }
+
+        waiting?.TrySetResult();
+    }
+
     private void Leave(bool worked, bool ofBatch)
     {
         TaskCompletionSource? waiting;
@@ -196,11 +235,17 @@ internal sealed class AdmissionGate
         private readonly List<RateLimitLease> _leases = [first];
         private long _held = held;
         private bool _working;
+        private bool _growsAlone;
         private bool _left;
 
         /// <summary>A picture of a batch waits for room, and is told that there is none only when <paramref name="aborted"/> says so.</summary>
         public async ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted)
         {
+            if (ofBatch && bytes > MostTogether && !_growsAlone && !(_growsAlone = await gate.GrowAloneAsync(aborted)))
+            {
+                return gate.Overloaded(TooManyBytes);
+            }
+
             while (bytes > _held)
             {
                 Task left;
@@ -227,6 +272,10 @@ internal sealed class AdmissionGate
             return null;
         }
 
+        /// <summary>Takes memory for an answer that is as large as an upload, beside what is held.</summary>
+        /// <returns>As <see cref="HoldAsync"/>.</returns>
+        public ValueTask<Problem?> HoldMoreAsync(long bytes, CancellationToken aborted) => HoldAsync(_held + bytes, aborted);
+
         /// <summary>The upload is here, and its work may begin, unless too many others have arrived in the meantime.</summary>
         public bool TryBeginWork([NotNullWhen(false)] out Problem? problem) => _working = gate.TryBeginWork(out problem);
 
@@ -234,6 +283,7 @@ internal sealed class AdmissionGate
         /// <param name="aborted">Nobody waits any more.</param>
         public async ValueTask BeginWorkAsync(CancellationToken aborted)
         {
+            StopGrowing();
             await gate.BeginWorkOfBatchAsync(aborted);
             _working = true;
         }
@@ -244,7 +294,17 @@ internal sealed class AdmissionGate
             {
                 _left = true;
                 _leases.ForEach(lease => lease.Dispose());
+                StopGrowing();
                 gate.Leave(_working, ofBatch);
+            }
+        }
+
+        private void StopGrowing()
+        {
+            if (_growsAlone)
+            {
+                _growsAlone = false;
+                gate.HasGrown();
             }
         }
     }

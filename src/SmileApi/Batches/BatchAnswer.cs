@@ -52,6 +52,7 @@ internal sealed class BatchAnswer(HttpResponse response, bool lines, AdmissionGa
     public const string LinesType = "application/x-ndjson";
 
     private const int WorthSending = 16 << 10;
+    private const long Step = 64 << 10;
 
     // Taken once: the request's features are changed by whoever reads it while this writes.
     private readonly PipeWriter _body = response.BodyWriter;
@@ -86,7 +87,7 @@ internal sealed class BatchAnswer(HttpResponse response, bool lines, AdmissionGa
         }
 
         Write(isFirst ? "{\"results\":["u8 : ","u8, JsonSerializer.SerializeToUtf8Bytes(result, WireJson.Default.BatchResult));
-        IsFull = await room.HoldAsync(MemoryBudget.FirstHold(null) + _written, aborted) is not null;
+        IsFull = await room.HoldAsync(MemoryBudget.FirstHold(null) + _written / Step * Step, aborted) is not null;
     }
 
     /// <summary>Ends an answer that has begun.</summary>

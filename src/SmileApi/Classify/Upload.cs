@@ -47,9 +47,25 @@ internal sealed class Upload(byte[] rented, int start, int length) : MemoryManag
     {
         if (Interlocked.Decrement(ref _users) == 0)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            UploadArrays.Return(rented);
         }
     }
+}
+
+/// <summary>
+/// The arrays that uploads are received into. The shared pool keeps one of each size for every thread that has ever given one back;
+/// of large ones that would be more memory than the budget knows of, and so there are one or two of each size to keep.
+/// </summary>
+internal static class UploadArrays
+{
+    private const int Large = 1 << 20;
+    private const int KeptOfASize = 2;
+
+    private static readonly ArrayPool<byte> s_large = ArrayPool<byte>.Create(int.MaxValue, KeptOfASize);
+
+    public static byte[] Rent(int length) => length > Large ? s_large.Rent(length) : ArrayPool<byte>.Shared.Rent(length);
+
+    public static void Return(byte[] array) => (array.Length > Large ? s_large : ArrayPool<byte>.Shared).Return(array);
 }
 
 /// <summary>
@@ -165,7 +181,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         json = json.StartsWith("\uFEFF"u8) ? json[3..] : json;
 
         // Never longer than the document; the last of several wins, as with most JSON readers.
-        var rented = ArrayPool<byte>.Shared.Rent(Math.Max(1, json.Length));
+        var rented = UploadArrays.Rent(Math.Max(1, json.Length));
         var length = -1;
         string? name = null;
         Problem? malformed = null;
@@ -203,7 +219,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
         if (malformed is not null || length < 0)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            UploadArrays.Return(rented);
             return (null, malformed ?? Malformed($"{JsonExpected} It has no text called 'image'."), name);
         }
 
@@ -214,7 +230,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             var comma = text.IndexOf((byte)',');
             if (comma < 0 || !text[..comma].EndsWith(";base64"u8))
             {
-                ArrayPool<byte>.Shared.Return(rented);
+                UploadArrays.Return(rented);
                 return (null, Malformed("The data URL in 'image' must be of the form data:image/png;base64,…"), name);
             }
 
@@ -232,7 +248,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (new Upload(rented, start, written), null, name);
         }
 
-        ArrayPool<byte>.Shared.Return(rented);
+        UploadArrays.Return(rented);
         return (null, problem, name);
     }
 
@@ -245,7 +261,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
 
         // What was announced has been set aside at the door; else memory follows what has arrived.
-        var buffer = ArrayPool<byte>.Shared.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
+        var buffer = UploadArrays.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
         var filled = 0;
         Problem? problem = null;
         try
@@ -273,7 +289,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
         catch
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            UploadArrays.Return(buffer);
             throw;
         }
 
@@ -283,16 +299,16 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (new Upload(buffer, 0, filled), null);
         }
 
-        ArrayPool<byte>.Shared.Return(buffer);
+        UploadArrays.Return(buffer);
         return (null, problem);
     }
 
     private static byte[] Grown(byte[] buffer, int filled, int most)
     {
         // By so much that a large photograph is copied three times, and not once for each doubling.
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
+        var larger = UploadArrays.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
         buffer.AsSpan(0, filled).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer);
+        UploadArrays.Return(buffer);
         return larger;
     }
 

@@ -25,6 +25,13 @@ internal static class Drawing
     private static readonly SKColor s_for = new(230, 159, 0);
     private static readonly SKColor s_against = new(0, 114, 178);
 
+    /// <summary>What a drawing holds at most, in bytes: its pixels, and as much again for its file.</summary>
+    public static long MemoryOf(ImageInfo picture)
+    {
+        var (width, height, _) = SizeOf(picture.Width, picture.Height);
+        return 2 * sizeof(uint) * (long)width * height;
+    }
+
     /// <param name="photo">The picture; of any reduction.</param>
     /// <param name="faces">Its faces.</param>
     /// <param name="maps">What the network saw in them, in the same order.</param>
@@ -32,9 +39,7 @@ internal static class Drawing
     /// <returns>The encoded drawing, which the caller disposes.</returns>
     public static unsafe SKData Draw(GreyImage photo, IReadOnlyList<FaceVerdict> faces, IReadOnlyList<FaceMap> maps, bool asWebP)
     {
-        var longer = Math.Max(photo.OriginalWidth, photo.OriginalHeight);
-        var scale = Math.Clamp(longer, ShortestSide, LongestSide) / (float)longer;
-        var (width, height) = (Math.Max(1, (int)MathF.Round(photo.OriginalWidth * scale)), Math.Max(1, (int)MathF.Round(photo.OriginalHeight * scale)));
+        var (width, height, scale) = SizeOf(photo.OriginalWidth, photo.OriginalHeight);
         using var bitmap = new SKBitmap(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque);
         using (var canvas = new SKCanvas(bitmap))
         {
@@ -60,6 +65,14 @@ internal static class Drawing
         using var drawn = bitmap.PeekPixels();
         return (asWebP ? drawn.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, 85)) : drawn.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.Sub, 5)))
             ?? throw new InvalidOperationException("The drawing cannot be encoded.");
+    }
+
+    /// <summary>Of the drawing of a picture of this size, and how much larger than the picture it is.</summary>
+    private static (int Width, int Height, float Scale) SizeOf(int width, int height)
+    {
+        var longer = Math.Max(width, height);
+        var scale = Math.Clamp(longer, ShortestSide, LongestSide) / (float)longer;
+        return (Math.Max(1, (int)MathF.Round(width * scale)), Math.Max(1, (int)MathF.Round(height * scale)), scale);
     }
 
     private static void DrawMap(SKCanvas canvas, FaceMap map, float scale, float strongest)

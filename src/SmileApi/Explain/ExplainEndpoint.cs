@@ -73,6 +73,13 @@ internal static class ExplainEndpoint
                 return TypedResults.Json(Explanation.Of(explained.Verdict, explained.Maps), WireJson.Default.Explanation);
             }
 
+            // Until it has been sent, which is as quick as its reader.
+            rejection = await admission.HoldMoreAsync(Drawing.MemoryOf(explained.Verdict.Image), aborted);
+            if (rejection is not null)
+            {
+                return new ProblemResult(rejection);
+            }
+
             (var drawing, rejection) = await explainer.DrawAsync(upload.Bytes, explained, asWebP: wanted == WebP, aborted);
             return drawing is null ? new ProblemResult(rejection!) : TypedResults.Bytes(drawing, wanted);
         }
@@ -101,8 +108,7 @@ internal sealed class Explainer(Classifier classifier, DecodeGate decoder)
     }
 
     /// <summary>
-    /// Draws it. The picture is decoded a second time, as sharply as the drawing needs: the search reads it as coarsely as it may. What a
-    /// drawing holds, four bytes for each of a million pixels, is no more than a search of the same picture would.
+    /// Draws it. The picture is decoded a second time, as sharply as the drawing needs: the search reads it as coarsely as it may.
     /// </summary>
     /// <returns>The encoded drawing, or the problem with the picture.</returns>
     public async Task<(byte[]? Drawing, Problem? Problem)> DrawAsync(ReadOnlyMemory<byte> bytes, Explained explained, bool asWebP, CancellationToken aborted)
