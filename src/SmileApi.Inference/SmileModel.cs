@@ -6,18 +6,20 @@ namespace SmileApi.Inference;
 
 /// <summary>
 /// A loaded and checked smile model. Input <c>image</c> float32 [N, 1, 100, 100]; output <c>probability</c> float32 [N, 1],
-/// calibrated. Safe for concurrent use through its <see cref="SmileRunner"/>s.
+/// calibrated, and perhaps output <c>activation</c> float32 [N, 1, h, w], the class activation map. Safe for concurrent use through its <see cref="SmileRunner"/>s.
 /// </summary>
 public sealed class SmileModel : IDisposable
 {
     internal const string InputName = "image";
     internal const string OutputName = "probability";
+    internal const string ActivationName = "activation";
 
     private readonly OnnxFile _file;
 
     private SmileModel(OnnxFile file, ModelMetadata metadata)
     {
         (_file, Metadata) = (file, metadata);
+        ActivationSize = SizeOfActivation(file.Session);
     }
 
     /// <summary>What the model says of itself.</summary>
@@ -32,6 +34,9 @@ public sealed class SmileModel : IDisposable
     /// <summary>What it runs on.</summary>
     [SuppressMessage("Performance", "CA1822", Justification = "Differs by session once there is more than the CPU.")]
     public string Provider => "cpu";
+
+    /// <summary>Rows and columns of the class activation map; 0 of a model that has none.</summary>
+    public (int Height, int Width) ActivationSize { get; }
 
     internal InferenceSession Session => _file.Session;
 
@@ -48,7 +53,7 @@ public sealed class SmileModel : IDisposable
 
     /// <summary>Makes a runner with tensors of its own; each runner is used by one thread at a time.</summary>
     /// <param name="maxBatch">Most faces of one run, at least 1.</param>
-    public SmileRunner CreateRunner(int maxBatch) => new(Session, maxBatch);
+    public SmileRunner CreateRunner(int maxBatch) => new(Session, maxBatch, ActivationSize);
 
     /// <summary>Frees the session. All runners must have been disposed before.</summary>
     public void Dispose() => Session.Dispose();
@@ -94,8 +99,17 @@ public sealed class SmileModel : IDisposable
             return $"its output '{OutputName}' must be float32 [N, 1]";
         }
 
+        if (session.OutputMetadata.TryGetValue(ActivationName, out var activation)
+            && (activation.ElementType != typeof(float) || activation.Dimensions is not [-1, 1, > 0 and <= FaceCrop.Side, > 0 and <= FaceCrop.Side]))
+        {
+            return $"its output '{ActivationName}' must be float32 [N, 1, height, width]";
+        }
+
         return null;
     }
+
+    private static (int Height, int Width) SizeOfActivation(InferenceSession session) =>
+        session.OutputMetadata.TryGetValue(ActivationName, out var activation) ? (activation.Dimensions[2], activation.Dimensions[3]) : (0, 0);
 
     private string? ProbeOnce()
     {

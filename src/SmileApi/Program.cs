@@ -1,7 +1,9 @@
 using SmileApi.Access;
 using SmileApi.Admission;
+using SmileApi.Batches;
 using SmileApi.Batching;
 using SmileApi.Classify;
+using SmileApi.Explain;
 using SmileApi.Faces;
 using SmileApi.Models;
 using SmileApi.Operations;
@@ -18,6 +20,8 @@ builder.AddModel();
 builder.AddFaces();
 builder.AddBatching();
 builder.AddClassify();
+builder.AddBatches();
+builder.AddExplain();
 builder.AddAdmin();
 builder.AddHealth();
 builder.AddShutdown();
@@ -31,6 +35,8 @@ app.UseShutdown();
 app.UseAccess();
 
 app.MapClassify();
+app.MapBatches();
+app.MapExplain();
 app.MapModel();
 app.MapAdmin();
 app.MapHealth();

@@ -14,6 +14,8 @@ Option<double> factor = new("--factor") { Description = "Offered rate over the m
 Option<int> clients = new("--clients") { Description = "How many abort, and how many do not. Default 1000.", DefaultValueFactory = _ => 1000 };
 Option<double> minutes = new("--minutes") { Description = "How long. Default 30.", DefaultValueFactory = _ => 30 };
 Option<int> workers = new("--workers") { Description = "Callers at a time. Default 4.", DefaultValueFactory = _ => 4 };
+Option<int> pictures = new("--pictures") { Description = "How many of each batch. Default 10000.", DefaultValueFactory = _ => 10_000 };
+Bound(pictures, 100, 1_000_000);
 Bound(seconds, 1, 3600);
 Bound(factor, 1, 100);
 Bound(clients, 1, 5000);
@@ -28,6 +30,8 @@ var root = new RootCommand("Loads the service on this machine and says how it bo
         service => Aborts.RunAsync(service, parsed.GetValue(clients))),
     Mode("soak", "Mixed pictures and errors for long; memory, threads and handles must not grow.", [minutes, workers], parsed =>
         service => Soak.RunAsync(service, TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(workers))),
+    Mode("batch", "Many pictures in one request, as a form and as lines, with a broken one in the middle; memory must stay flat on both sides.", [pictures], parsed =>
+        service => Batch.RunAsync(service, parsed.GetValue(pictures))),
 };
 return await root.Parse(args).InvokeAsync();
 

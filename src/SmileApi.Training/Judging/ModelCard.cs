@@ -59,6 +59,7 @@ internal static class ModelCard
             |---|---|
             | input | `image`, float32 [N, 1, {input.Side}, {input.Side}]: a grey square from the brow to below the lower lip, `(level - {input.Mean:F2}) / {input.Deviation:F2}` |
             | output | `probability`, float32 [N, 1] |
+            | second output | `activation`, float32 [N, 1, h, w]: what each place of the face adds to the logit (class activation map); its mean plus the linear layer's bias is the calibrated logit |
             | layers | {cost.Layers} with weights: {cost.Layers - 1} convolutions (a 5x5 stem, nine residual blocks) and 1 linear; ReLU; shortcuts have no weights |
             | numbers | {cost.Parameters:N0}; batch normalisation is folded into the convolutions |
             | cost | {cost.MultiplyAdds / 1e6:F1} million multiply-adds a face |

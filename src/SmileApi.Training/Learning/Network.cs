@@ -21,6 +21,9 @@ internal static class Architecture
     /// <summary>Inputs of the linear layer: [96] -> [1].</summary>
     public static readonly int Features = Blocks[^1].Second.Out;
 
+    /// <summary>The linear layer at each place: [96, 5, 5] -> [1, 5, 5]. It has no numbers of its own.</summary>
+    public static readonly Convolution Activation = new("activation", Features, Out: 1, Kernel: 1, Stride: 1, Blocks[^1].Second.OutputSide);
+
     /// <summary>Weight layers: the convolutions and the linear one.</summary>
     public static int Layers => Convolutions.Count + 1;
 

@@ -5,7 +5,7 @@ namespace SmileApi.Training;
 
 /// <summary>
 /// Writes a smile network as ONNX: input <c>image</c> float32 [N, 1, 100, 100], output <c>probability</c> float32 [N, 1], the
-/// calibration folded into the linear layer.
+/// calibration folded into the linear layer, and output <c>activation</c> float32 [N, 1, 5, 5], where in the face it saw it.
 /// </summary>
 internal static class OnnxWriter
 {
@@ -18,10 +18,15 @@ internal static class OnnxWriter
         var x = graph.Input("image", 1, FaceCrop.Side, FaceCrop.Side);
         x = graph.Node("Relu", "stem", [graph.Convolve(x, Architecture.Stem)]);
         x = Architecture.Blocks.Aggregate(x, graph.Residual);
+        var last = x;
         x = graph.Node("Flatten", "features", [graph.Node("GlobalAveragePool", "pool", [x])]);
         float[] weight = [.. weights["linear.weight"].Select(w => (float)(w / metadata.Temperature))];
         float[] bias = [(float)(weights["linear.bias"][0] / metadata.Temperature + metadata.Bias)];
         graph.Output(graph.Node("Sigmoid", "probability", [graph.Linear(x, "linear", "logit", weight, bias)]), 1);
+
+        // The class activation map of Zhou et al. 2016: the linear layer asked at each place. Its mean plus the bias is the logit.
+        var (map, side) = (Architecture.Activation, Architecture.Activation.OutputSide);
+        graph.Output(graph.Node("Identity", "activation", [graph.Convolve(last, map, weight, new float[map.Out])]), 1, side, side);
         return graph.ToFile(metadata.Version, (ModelMetadata.Key, metadata.ToJson()));
     }
 }

@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using SmileApi.Batching;
+using SmileApi.Explain;
 using SmileApi.Faces;
 using SmileApi.Imaging;
+using SmileApi.Inference;
 using SmileApi.Models;
 using SmileApi.Operations;
 
@@ -33,7 +35,7 @@ internal sealed class Classifier(
             return (known with { Timings = noWork, RequestId = requestId }, null);
         }
 
-        var (verdict, problem) = await JudgeAsync(lease.Models, bytes, query, received, requestId, aborted);
+        var (verdict, problem) = await JudgeAsync(lease.Models, bytes, query, received, requestId, maps: null, aborted);
         if (verdict is not null)
         {
             cache.Keep(key, verdict);
@@ -43,24 +45,30 @@ internal sealed class Classifier(
     }
 
     /// <summary>The same, but judged in any case: what is to tell whether the networks answer must not be told from memory.</summary>
+    /// <param name="maps">To which what the network saw in each face is added, in the order of the verdict's faces; null when nobody asks.</param>
     /// <inheritdoc cref="ClassifyAsync"/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<(Verdict? Verdict, Problem? Problem)> ClassifyAfreshAsync(
-        ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
+        ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, List<FaceMap>? maps, CancellationToken aborted)
     {
         using var lease = models.Lease();
-        return await JudgeAsync(lease.Models, bytes, query, received, requestId, aborted);
+        return await JudgeAsync(lease.Models, bytes, query, received, requestId, maps, aborted);
     }
 
     /// <param name="served">One set of models for all of a picture: it is judged, and its answer named, by the one that was served when it came.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Verdict? Verdict, Problem? Problem)> JudgeAsync(
-        ModelSet served, ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, CancellationToken aborted)
+        ModelSet served, ReadOnlyMemory<byte> bytes, ClassifyQuery query, long received, string requestId, List<FaceMap>? maps, CancellationToken aborted)
     {
         var (model, detector) = (served.Smile, served.Faces);
         if (!decoder.TryInspect(bytes.Span, out var header, out var problem) || !finder.TryPlan(detector, header, query, out var plan, out problem))
         {
             return (null, problem);
+        }
+
+        if (maps is not null && model.ActivationSize == default)
+        {
+            return (null, new Problem(ProblemKind.NoExplanation, $"The model {model.Metadata.Name} {model.Metadata.Version} gives probabilities only, without a map of what it saw."));
         }
 
         (var photo, problem) = await decoder.DecodeAsync(bytes, header, plan.Reduction, aborted);
@@ -79,7 +87,7 @@ internal sealed class Classifier(
             }
 
             var (faces, detected) = await finder.FindAsync(detector, photo.Image, plan, query, place, aborted);
-            var scores = await ScoreAsync(photo.Image, faces, model.Metadata.Input.Normalisation, place, aborted);
+            var scores = await ScoreAsync(photo.Image, faces, model, place, maps, aborted);
 
             var threshold = query.Threshold ?? model.Metadata.Threshold;
             var (queued, ran) = (TimeSpan.Zero, TimeSpan.Zero);
@@ -104,8 +112,9 @@ internal sealed class Classifier(
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Score[]> ScoreAsync(
-        GreyImage photo, IReadOnlyList<FoundFace> faces, Normalisation normalisation, WorkQueue.Place place, CancellationToken aborted)
+        GreyImage photo, IReadOnlyList<FoundFace> faces, SmileModel model, WorkQueue.Place place, List<FaceMap>? maps, CancellationToken aborted)
     {
+        var normalisation = model.Metadata.Input.Normalisation;
         using var stage = Stages.Infer(faces.Count);
         var scores = new Score[faces.Count];
         var waiting = new Task<Answer>[Math.Min(faces.Count, FacesAtOnce)];
@@ -127,6 +136,7 @@ internal sealed class Classifier(
             {
                 var answer = await waiting[i];
                 scores[done + i] = new Score(answer.Values[0], answer.Waited, answer.Ran);
+                maps?.Add(FaceMap.Of(faces[done + i], photo.Reduction, answer.Values.AsSpan(1), model.ActivationSize));
                 ArrayPool<float>.Shared.Return(answer.Values);
             }
         }

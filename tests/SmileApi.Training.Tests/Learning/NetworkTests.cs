@@ -1,6 +1,9 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 using TorchSharp;
+using ModelMetadata = SmileApi.Inference.ModelMetadata;
 
 namespace SmileApi.Training.Tests;
 
@@ -93,6 +96,24 @@ public sealed class NetworkTests
         Assert.Equal(0.5, loaded.Metadata.Bias);
         Assert.Equal(20, loaded.Metadata.Cost.Layers);
         Assert.Equal("ab", loaded.Metadata.Training.Data["faces.tar"]);
+    }
+
+    [Fact]
+    public void The_mean_of_the_activation_map_and_the_bias_are_the_logit()
+    {
+        var (weights, metadata) = (Scrambled(5), Metadata(temperature: 1.7, bias: -0.3));
+        weights["linear.weight"].AsSpan().Fill(0.01f); // Scrambled ones give probabilities at the ends, which say nothing of the logit.
+        using var session = new InferenceSession(OnnxWriter.Write(weights, metadata));
+        var faces = DrawnFaces.Faces(9, 6).Select(face => face.Crop(new Normalisation(120, 60))).ToArray();
+        var input = NamedOnnxValue.CreateFromTensor("image", new DenseTensor<float>(faces.SelectMany(crop => crop).ToArray(), [faces.Length, 1, FaceCrop.Side, FaceCrop.Side]));
+        using var outputs = session.Run([input], ["probability", "activation"]);
+        var (probabilities, maps) = (outputs[0].AsTensor<float>(), outputs[1].AsTensor<float>());
+
+        Assert.Equal([faces.Length, 1, 5, 5], maps.Dimensions.ToArray());
+        var bias = weights["linear.bias"][0] / metadata.Temperature + metadata.Bias;
+        var places = maps.ToArray().Chunk(25).ToArray();
+        Assert.All(places, map => Assert.True(map.Max() - map.Min() > 0.01, "The map is the same everywhere."));
+        Assert.All(places.Zip(probabilities), face => Assert.Equal(Metrics.Sigmoid(face.First.Average(value => (double)value) + bias), face.Second, 1e-6));
     }
 
     [Fact]
