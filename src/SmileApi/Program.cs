@@ -36,5 +36,6 @@ app.MapAdmin();
 app.MapHealth();
 app.MapMetrics();
 app.MapApiDescription();
+app.MapPage();
 
 return await app.RunOrExplainAsync();
