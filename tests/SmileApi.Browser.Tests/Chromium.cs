@@ -13,6 +13,9 @@ internal sealed class Chromium : IAsyncDisposable
     private readonly IPlaywright _playwright;
     private readonly IBrowser _browser;
 
+    // How long a busy machine may take for what is quick; a test that passes does not wait.
+    static Chromium() => Assertions.SetDefaultExpectTimeout(30_000);
+
     private Chromium(IPlaywright playwright, IBrowser browser) => (_playwright, _browser) = (playwright, browser);
 
     /// <summary>Starts the browser; skips the test where there is none.</summary>
@@ -33,6 +36,7 @@ internal sealed class Chromium : IAsyncDisposable
     public async Task<Tab> OpenAsync(string address, BrowserNewContextOptions? options = null)
     {
         var context = await _browser.NewContextAsync(options);
+        context.SetDefaultTimeout(60_000);
         var tab = new Tab(await context.NewPageAsync());
         await tab.Page.GotoAsync(address);
         return tab;

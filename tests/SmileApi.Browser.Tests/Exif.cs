@@ -12,7 +12,7 @@ internal static class Exif
         using var surface = SKSurface.Create(new SKImageInfo(picture.Height, picture.Width));
         surface.Canvas.Translate(0, picture.Width);
         surface.Canvas.RotateDegrees(-90);
-        surface.Canvas.DrawImage(picture, 0, 0);
+        surface.Canvas.DrawImage(picture, SKRect.Create(picture.Width, picture.Height), SKSamplingOptions.Default);
         using var image = surface.Snapshot();
         using var jpeg = image.Encode(SKEncodedImageFormat.Jpeg, 92);
 

@@ -25,6 +25,7 @@ public sealed class StatesTests(Site site)
             ColorScheme = colours,
             ReducedMotion = ReducedMotion.Reduce,
             HasTouch = device == "phone",
+            IsMobile = device == "phone",
         });
         var page = tab.Page;
         await Expect(page.Locator("#model-line")).ToContainTextAsync("smile-cnn20");
@@ -34,11 +35,11 @@ public sealed class StatesTests(Site site)
         await Expect(page.Locator("#findings .verdict-title")).ToHaveTextAsync("2 of 3 smile");
         await SeeAsync("picture");
 
-        await page.GetByText("Options").ClickAsync();
+        await page.GetByText("Options", new() { Exact = true }).ClickAsync();
         await page.GetByText("The answer as JSON").ClickAsync();
         await page.GetByRole(AriaRole.Tab, new() { Name = "Python" }).ClickAsync();
         await SeeAsync("options");
-        await page.GetByText("Options").ClickAsync();
+        await page.GetByText("Options", new() { Exact = true }).ClickAsync();
         await page.GetByRole(AriaRole.Tab, new() { Name = "curl" }).ClickAsync();
 
         await PageTests.ChooseAsync(
@@ -63,7 +64,7 @@ public sealed class StatesTests(Site site)
                 await page.ScreenshotAsync(new() { Path = Path.Combine(s_screenshots, $"{name}.png"), FullPage = true });
             }
 
-            Assert.Equal(width, await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+            Assert.InRange(await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"), 0, width);
             await tab.AssertAccessibleAsync(name);
         }
     }

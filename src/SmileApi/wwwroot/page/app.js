@@ -209,7 +209,7 @@ function openKey(open, words = null) {
 const themes = { '': 'Auto', light: 'Light', dark: 'Dark' };
 function nameTheme() {
   const theme = document.documentElement.dataset.theme ?? '';
-  byId('theme').textContent = themes[theme];
+  byId('theme').textContent = `${{ '': '◐', light: '☀', dark: '☾' }[theme]} ${themes[theme]}`;
   byId('theme').setAttribute('aria-label', `Colours: ${themes[theme]}`);
 }
 

@@ -27,7 +27,7 @@ export function drawBoxes(svg, faces, { width, height }, threshold, { mirrored =
 }
 
 function label(text, smiles, x, y, w, pageWidth) {
-  const width = 32 + text.length * 7.4;
+  const width = 34 + text.length * 8.6;
   const left = Math.max(0, Math.min(x + w / 2 - width / 2, pageWidth - width));
   const top = y >= labelHeight + 2 ? y - labelHeight / 2 - 1 : y + 3;
   const middle = top + labelHeight / 2;

@@ -3,10 +3,11 @@
 import { byId } from './dom.js';
 
 export function takeIn(onFiles) {
-  const choose = byId('choose');
-  choose.addEventListener('change', () => {
-    onFiles([...choose.files]);
-    choose.value = '';
+  const input = byId('files');
+  byId('choose').addEventListener('click', () => input.click());
+  input.addEventListener('change', () => {
+    onFiles([...input.files]);
+    input.value = '';
   });
 
   const drop = byId('drop');

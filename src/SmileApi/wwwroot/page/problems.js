@@ -10,7 +10,7 @@ export const advice = {
   'method-not-allowed': 'The page and the service do not fit each other. Load the page again.',
   'request-timeout': 'The upload was too slow. Try again on a better connection, or with a smaller picture.',
   'upload-too-large': 'Save the picture smaller, or more compressed, and try again.',
-  'unsupported-format': 'Save it as JPEG, PNG or WebP. An iPhone does so by itself under Settings, Camera, Formats, "Most Compatible".',
+  'unsupported-format': 'Save it as JPEG, PNG or WebP, and try again.',
   'picture-too-large': 'Save the picture with fewer pixels and try again.',
   'picture-truncated': 'The end of the file is missing. Copy or download it once more.',
   'picture-corrupt': 'Open the picture in another program and save it anew.',
@@ -47,6 +47,10 @@ export class Problem extends Error {
 
   /** What to do, in one or two sentences. */
   get advice() {
+    if (this.name === 'unsupported-format' && this.detail.includes('HEIC')) {
+      return 'Save it as JPEG, PNG or WebP. An iPhone takes JPEG with Settings, Camera, Formats, "Most Compatible".';
+    }
+
     return advice[this.name] ?? 'Try again; if it stays so, tell whoever runs the service.';
   }
 

@@ -124,7 +124,7 @@ export class Stage {
     bar.style.setProperty('--value', face.probability);
     bar.style.setProperty('--mark', this.settings.threshold);
     const row = element('li', { className: smiles ? 'smiles' : 'serious' },
-      element('span', { className: 'face-name' }, smiles ? 'Smiles' : 'Does not smile'),
+      element('span', { className: 'face-name' }, smiles ? 'Smile' : 'No smile'),
       bar,
       element('span', { className: 'face-value' }, percent(face.probability)));
     row.title = face.confidence === null ? 'The picture is taken for one face' : `A face with confidence ${face.confidence.toFixed(3)}, ${face.box.width} × ${face.box.height} pixels`;
@@ -199,7 +199,7 @@ export class Stage {
   }
 
   #size() {
-    return this.#picture?.verdict?.image ?? (this.#image.naturalWidth > 0 ? { width: this.#image.naturalWidth, height: this.#image.naturalHeight } : { width: 4, height: 3 });
+    return this.#picture?.verdict?.image ?? (this.#image.naturalWidth > 0 ? { width: this.#image.naturalWidth, height: this.#image.naturalHeight } : { width: 400, height: 300 });
   }
 
   #draw() {
