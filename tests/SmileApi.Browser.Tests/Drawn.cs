@@ -77,7 +77,7 @@ internal static class Drawn
         canvas.DrawImage(s_smile, square, sampling, paint);
         using var soft = SKShader.CreateRadialGradient(
             default, 1, [SKColors.Black, SKColors.Black, SKColors.Transparent], [0, 0.72f, 1], SKShaderTileMode.Clamp,
-            SKMatrix.CreateScaleTranslation(0.5f * size, 0.5f * size, x, y));
+            SKMatrix.CreateScaleTranslation(0.52f * size, 0.53f * size, x, y));
         using var mask = new SKPaint { BlendMode = SKBlendMode.DstIn, Shader = soft };
         canvas.DrawRect(SKRect.Inflate(square, 2, 2), mask);
         canvas.Restore();
