@@ -32,6 +32,7 @@ app.UseAccess();
 
 app.MapClassify();
 app.MapModel();
+app.MapHistory();
 app.MapAdmin();
 app.MapHealth();
 app.MapMetrics();

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using SmileApi.Classify;
 using SmileApi.Imaging;
 using SmileApi.Models;
@@ -89,13 +90,49 @@ public sealed class EndpointTests(SmileApp app)
     }
 
     [Fact]
-    public async Task The_start_page_leads_to_the_description_of_the_api()
+    public async Task The_page_and_all_it_refers_to_is_there_and_runs_nothing_inline()
     {
-        using var response = await GetAsync("/");
+        using var page = await GetAsync("/");
+        var html = await page.Content.ReadAsStringAsync();
 
-        Assert.True(response.IsSuccessStatusCode);
-        Assert.StartsWith("/swagger", response.RequestMessage!.RequestUri!.AbsolutePath, StringComparison.Ordinal);
-        Assert.Contains("swagger-ui", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("text/html", page.Content.Headers.ContentType!.MediaType);
+        Assert.Contains("script-src 'self'; style-src 'self'; ", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        var referred = Regex.Matches(html, "(?:src|href)=\"(page/[^\"]+)\"").Select(match => match.Groups[1].Value).Distinct().ToArray();
+        Assert.Contains("page/app.js", referred);
+        foreach (var address in referred)
+        {
+            using var file = await GetAsync("/" + address);
+            Assert.True(file.IsSuccessStatusCode, address);
+        }
+
+        // Nothing from elsewhere: it works without internet.
+        Assert.DoesNotMatch("(?:src|href)=\"(?:https?:)?//", html);
+    }
+
+    [Fact]
+    public async Task A_file_of_the_page_that_has_not_changed_is_not_sent_again()
+    {
+        using var first = await GetAsync("/page/style.css");
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("/page/style.css", UriKind.Relative));
+        request.Headers.IfNoneMatch.Add(first.Headers.ETag!);
+
+        using var again = await app.Http.SendAsync(request);
+
+        Assert.Equal("no-cache", first.Headers.CacheControl!.ToString());
+        Assert.Equal(HttpStatusCode.NotModified, again.StatusCode);
+        Assert.Empty(await again.Content.ReadAsByteArrayAsync());
+    }
+
+    [Theory]
+    [InlineData("/page/no-such.js")]
+    [InlineData("/page/..%2f..%2fappsettings.json")]
+    [InlineData("/page/")]
+    [InlineData("/index.html")]
+    public async Task The_page_has_no_other_files(string address)
+    {
+        using var response = await GetAsync(address);
+
+        await ProblemAssert.IsAsync(response, 404, "not-found");
     }
 
     [Fact]

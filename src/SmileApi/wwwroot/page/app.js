@@ -5,6 +5,7 @@ import { announce, byId, download, element, tabs } from './dom.js';
 import { toCsv, toJson } from './exports.js';
 import { Gallery } from './gallery.js';
 import { takeIn } from './intake.js';
+import { Learned } from './learned.js';
 import { Pictures } from './pictures.js';
 import { Problem } from './problems.js';
 import { base, describe, key, model } from './service.js';
@@ -20,6 +21,8 @@ const camera = new Camera(settings, (file) => {
   selectSection(byId('tab-pictures'));
   take([file]);
 });
+
+const learned = new Learned();
 
 /** Whether somebody has chosen the picture that is shown; until then it is the best. */
 let chosen = false;
@@ -163,6 +166,12 @@ const selectSection = tabs(document.querySelector('.top [role=tablist]'), (tab) 
 
   if (tab.id !== 'tab-camera') {
     camera.stop();
+  }
+
+  if (tab.id === 'tab-learned') {
+    learned.open();
+  } else {
+    learned.pause();
   }
 
   history.replaceState(null, '', tab.id === 'tab-pictures' ? location.pathname + location.search : `#${tab.getAttribute('aria-controls')}`);

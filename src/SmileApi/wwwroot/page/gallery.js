@@ -60,7 +60,7 @@ export class Gallery {
   }
 
   #make(picture) {
-    const image = element('img', { src: picture.url, alt: '', loading: 'lazy', decoding: 'async' });
+    const image = element('img', { src: picture.url, alt: picture.file.name, loading: 'lazy', decoding: 'async' });
     image.addEventListener('error', () => image.classList.add('unseen'));
     const tile = element('li', { className: 'tile' },
       element('button', { type: 'button', onclick: () => this.onChoose(picture) }, image, element('span', { className: 'ribbon' }, 'Best shot'), element('span', { className: 'tile-words' })));
@@ -79,7 +79,6 @@ export class Gallery {
     tile.className = `tile ${problem ? 'refused' : !verdict ? 'pending' : smiling ? 'smiles' : 'serious'}${isBest ? ' best' : ''}`;
 
     const button = tile.firstElementChild;
-    button.setAttribute('aria-label', `${picture.file.name}: ${verdict ? `${small}${smile === null ? '' : `, ${percent(smile)}`}` : small}${isBest ? ', best shot' : ''}`);
     button.setAttribute('aria-pressed', picture === this.shown);
     button.title = picture.file.name;
     button.querySelector('.ribbon').hidden = !isBest;

@@ -131,8 +131,10 @@ export class Pictures extends EventTarget {
   }
 }
 
-/** More smile first; of equals the one with more faces. */
+/** More smile first; of those whose smiles are as good to the percent, the one with more faces. */
 function compareSmiles(one, other) {
-  const value = (picture) => (picture.verdict ? smileOf(picture.verdict) ?? -1 : -2);
-  return value(other) - value(one) || (other.verdict?.faces.length ?? 0) - (one.verdict?.faces.length ?? 0);
+  const smile = (picture) => (picture.verdict ? smileOf(picture.verdict) ?? -1 : -2);
+  return Math.round(100 * smile(other)) - Math.round(100 * smile(one))
+    || (other.verdict?.faces.length ?? 0) - (one.verdict?.faces.length ?? 0)
+    || smile(other) - smile(one);
 }

@@ -31,6 +31,9 @@ export async function describe() {
 /** The served model's card. */
 export const model = async () => (await send('model')).json();
 
+/** How the served model learned. */
+export const history = async () => (await send('model/history')).json();
+
 /** The verdict on one picture. */
 export const classify = async (picture, options, aborted) => (await post('classify', picture, options, 'application/json', aborted)).json();
 
