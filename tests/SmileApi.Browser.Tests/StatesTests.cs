@@ -1,5 +1,6 @@
 using Microsoft.Playwright;
 using SkiaSharp;
+using SmileApi.Tests;
 using static Microsoft.Playwright.Assertions;
 
 namespace SmileApi.Browser.Tests;
@@ -47,6 +48,15 @@ public sealed class StatesTests(Site site)
             ("wall.jpg", Drawn.Picture(400, 300, SKEncodedImageFormat.Jpeg)), ("a file with a name that is longer than anybody would like it to be.pdf", "%PDF-1.7"u8.ToArray()));
         await Expect(page.Locator("#progress")).ToHaveTextAsync("6 pictures, 1 problem");
         await SeeAsync("gallery");
+        if (device == "desktop" && colours == ColorScheme.Light && Environment.GetEnvironmentVariable("SMILE_UPDATE_SNAPSHOTS") == "1")
+        {
+            // The picture in the README.
+            await page.Locator("#tiles button[title='birthday.jpg']").ClickAsync();
+            await Expect(page.Locator("#findings .verdict-title")).ToHaveTextAsync("2 of 3 smile");
+            await page.Mouse.MoveAsync(0, 0);
+            await page.EvaluateAsync("() => { document.activeElement.blur(); scrollTo(0, 0); }");
+            await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Root, "docs", "page.png"), Clip = new() { X = 0, Y = 0, Width = 1280, Height = 1010 }, FullPage = true });
+        }
 
         await page.Locator("#tiles .refused button").ClickAsync();
         await Expect(page.Locator("#findings .problem")).ToContainTextAsync("PDF");
@@ -54,6 +64,11 @@ public sealed class StatesTests(Site site)
 
         await page.GetByRole(AriaRole.Tab, new() { Name = "Camera" }).ClickAsync();
         await SeeAsync("camera-off");
+
+        await page.GetByRole(AriaRole.Tab, new() { Name = "How it learned" }).ClickAsync();
+        await Expect(page.Locator("#hundred-title")).ToHaveTextAsync("50 of 100 right.");
+        await page.Locator("#epoch").FillAsync("5");
+        await SeeAsync("learned");
         tab.AssertQuiet(415);
 
         async Task SeeAsync(string state)

@@ -6,6 +6,7 @@ using System.Text.RegularExpressions;
 using SmileApi.Classify;
 using SmileApi.Imaging;
 using SmileApi.Models;
+using SmileApi.Tests.Access;
 using SmileApi.Tests.Classify;
 
 namespace SmileApi.Tests.Operations;
@@ -42,6 +43,42 @@ public sealed class EndpointTests(SmileApp app)
         }
 
         Assert.Equal(64, card.GetProperty("training").GetProperty("data").GetProperty("lfw160.tar").GetString()!.Length);
+    }
+
+    [Fact]
+    public async Task The_model_tells_how_it_learned()
+    {
+        var history = await app.Http.GetFromJsonAsync<JsonElement>(new Uri("/model/history", UriKind.Relative));
+
+        using var committed = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "models", "training", "history.json")));
+        var epochs = history.GetProperty("epochs").EnumerateArray().ToArray();
+        Assert.Equal(app.Get<ModelStore>().Current.Smile.Metadata.Version, history.GetProperty("version").GetString());
+        Assert.Equal(committed.RootElement.GetProperty("epochs").GetArrayLength(), epochs.Length);
+        Assert.Equal(JsonValueKind.Null, epochs[0].GetProperty("loss").ValueKind);
+        Assert.Equal(0.5, epochs[0].GetProperty("val").GetProperty("balancedAccuracy").GetDouble());
+        Assert.True(JsonElement.DeepEquals(committed.RootElement.GetProperty("epochs")[^1].GetProperty("val"), epochs[^1].GetProperty("val")));
+        Assert.Contains(history.GetProperty("judges").EnumerateArray(), judge => judge.GetProperty("name").GetString() == "hand-written rule");
+        Assert.True(history.GetProperty("curve").GetArrayLength() > 1);
+    }
+
+    [Fact]
+    public async Task A_model_without_a_history_beside_it_says_so()
+    {
+        var folder = Directory.CreateTempSubdirectory("smile-model-");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "smile.onnx");
+            File.Copy(Path.Combine(AppContext.BaseDirectory, "models", "smile.onnx"), path);
+            await using var without = new GuardedApp(("Model:Path", path));
+
+            using var response = await without.GetAsync("/model/history");
+
+            Assert.Contains("training/history.json", await ProblemAssert.IsAsync(response, 404, "not-found"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]

@@ -8,7 +8,16 @@ import { problemCard } from './stage.js';
 /** Milliseconds from one epoch to the next. */
 const pace = 260;
 
-const chart = { left: 44, right: 12, top: 12, bottom: 30, width: 400, height: 230 };
+const chart = { left: 52, right: 12, top: 12, bottom: 32, width: 400 };
+
+/** The judges of the history in plain words; others speak for themselves. */
+const judgesWords = {
+  'coin toss': 'The network before it learned anything: it says the same of every face.',
+  'majority class': 'Most faces do not smile, and so it says that none does.',
+  'hand-written rule': 'Clues that a person thought up and placed on the face by hand, weighed as well as the training faces allow.',
+  'logistic regression': 'One layer: each pixel of a small picture has a weight, and the sum decides.',
+  network: 'Twenty layers. Nobody told it what to look for. (How sure it says it is was tuned on these very faces.)',
+};
 
 export class Learned {
   #history = null;
@@ -48,7 +57,7 @@ export class Learned {
     byId('epoch').max = last.epoch;
     byId('learned-body').hidden = false;
     this.#showBars('curve', curve?.map((point) => ({ name: `${(point.smiles + point.nonSmiles).toLocaleString('en')} pictures`, value: point.accuracy })));
-    this.#showBars('judges', judges?.map((judge) => ({ name: judge.name, how: judge.how, value: judge.balancedAccuracy })));
+    this.#showBars('judges', judges?.map((judge) => ({ name: judge.name, how: judgesWords[judge.name] ?? judge.how, value: judge.balancedAccuracy })));
     this.#show();
   }
 
@@ -118,10 +127,10 @@ function words(at, epochs) {
   }
 
   const gained = Math.round(100 * (val.balancedAccuracy - epochs[at - 1].val.balancedAccuracy));
-  const left = 100 * (1 - val.balancedAccuracy);
+  const wrong = (100 * (1 - val.balancedAccuracy)).toFixed(1);
   return gained >= 2
     ? `It has seen all pictures ${at === 1 ? 'once' : `${at} times`}, and judges ${gained} more of 100 faces right than before.`
-    : `It has seen all pictures ${at} times. What it still gets wrong, ${left.toFixed(1)} of 100, are mostly smiles that people disagree about, too.`;
+    : `It has seen all pictures ${at} times. Now it is wrong about ${wrong} of 100 faces.`;
 }
 
 /** One of a hundred: every second one smiles; those judged right are filled. Which ones they are is only drawn. */
@@ -138,7 +147,8 @@ function face(index, right) {
 }
 
 function drawChart(svg, at, lines, [low, high], words, ticks) {
-  const { left, right, top, bottom, width, height } = chart;
+  const { left, right, top, bottom, width } = chart;
+  const { height } = svg.viewBox.baseVal;
   const last = lines[0].values.length - 1;
   const x = (index) => left + (index / last) * (width - left - right);
   const y = (value) => top + ((high - Math.min(Math.max(value, low), high)) / (high - low)) * (height - top - bottom);
