@@ -38,7 +38,7 @@ internal sealed class Chromium : IAsyncDisposable
         var context = await _browser.NewContextAsync(options);
         context.SetDefaultTimeout(60_000);
         var tab = new Tab(await context.NewPageAsync());
-        await tab.Page.GotoAsync(address);
+        await tab.GotoAsync(address);
         return tab;
     }
 
@@ -52,16 +52,44 @@ internal sealed class Chromium : IAsyncDisposable
 /// <summary>A page, and what the browser complains of while it is there, broken security policies among it.</summary>
 internal sealed class Tab : IAsyncDisposable
 {
+    /// <summary>
+    /// Chromium drops all requests when the machine gets or loses a network, those to loopback as well; and tests with containers,
+    /// which run at the same time, make networks.
+    /// </summary>
+    private const string NetworkChanged = "net::ERR_NETWORK_CHANGED";
+
     private readonly List<string> _complaints = [];
+    private volatile bool _networkChanged;
 
     public Tab(IPage page)
     {
         Page = page;
         page.Console += (_, message) => Complain(message.Type == "error", message.Text);
         page.PageError += (_, error) => Complain(true, error);
+        page.RequestFailed += (_, request) => _networkChanged |= request.Failure?.Contains(NetworkChanged, StringComparison.Ordinal) is true;
     }
 
     public IPage Page { get; }
+
+    /// <summary>Goes to an address, again if the machine's network changed on the way.</summary>
+    public async Task GotoAsync(string address)
+    {
+        do
+        {
+            _networkChanged = false;
+            try
+            {
+                // An address that differs in nothing but its fragment would not be loaded anew.
+                await Page.GotoAsync("about:blank");
+                await Page.GotoAsync(address);
+            }
+            catch (PlaywrightException e) when (e.Message.Contains(NetworkChanged, StringComparison.Ordinal))
+            {
+                _networkChanged = true;
+            }
+        }
+        while (_networkChanged);
+    }
 
     /// <summary>Asserts that the browser had nothing to complain of, but for answers with these status codes.</summary>
     public void AssertQuiet(params int[] expected)
@@ -86,7 +114,8 @@ internal sealed class Tab : IAsyncDisposable
 
     private void Complain(bool isError, string complaint)
     {
-        if (isError)
+        TestContext.Current.TestOutputHelper?.WriteLine(complaint);
+        if (isError && !complaint.Contains(NetworkChanged, StringComparison.Ordinal))
         {
             lock (_complaints)
             {

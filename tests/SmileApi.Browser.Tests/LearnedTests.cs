@@ -47,7 +47,7 @@ public sealed class LearnedTests(Site site)
 
         foreach (var judge in story.RootElement.GetProperty("judges").EnumerateArray())
         {
-            var row = tab.Page.Locator("#judges-bars .bar-row", new() { HasText = judge.GetProperty("name").GetString() }).First;
+            var row = tab.Page.Locator($"#judges-bars .bar-row:has(> .bar-name:text-is('{judge.GetProperty("name").GetString()}'))");
             await Expect(row).ToContainTextAsync(Percent(judge.GetProperty("balancedAccuracy").GetDouble()));
         }
 

@@ -14,7 +14,7 @@ const chart = { left: 52, right: 12, top: 12, bottom: 32, width: 400 };
 const judgesWords = {
   'coin toss': 'The network before it learned anything: it says the same of every face.',
   'majority class': 'Most faces do not smile, and so it says that none does.',
-  'hand-written rule': 'Clues that a person thought up and placed on the face by hand, weighed as well as the training faces allow.',
+  'hand-written rule': 'Are the cheeks folded, is the mouth wide, do teeth show? Clues that a person thought up, weighed as well as the training faces allow.',
   'logistic regression': 'One layer: each pixel of a small picture has a weight, and the sum decides.',
   network: 'Twenty layers. Nobody told it what to look for. (How sure it says it is was tuned on these very faces.)',
 };

@@ -48,9 +48,18 @@ function post(path, picture, options, accept, aborted) {
 
 async function send(path, request = {}) {
   const headers = { ...request.headers, ...(key.get() ? { 'X-API-Key': key.get() } : {}) };
+  const ask = () => fetch(base + path, { ...request, headers, referrerPolicy: 'no-referrer' });
   let response;
   try {
-    response = await fetch(base + path, { ...request, headers, referrerPolicy: 'no-referrer' });
+    // Once more, a moment later: when a device changes its network the browser drops all requests that are under way.
+    response = await ask().catch(async (failure) => {
+      if (failure.name === 'AbortError') {
+        throw failure;
+      }
+
+      await pause(0.5, request.signal);
+      return ask();
+    });
   } catch (failure) {
     if (failure.name === 'AbortError') {
       throw failure;
