@@ -55,7 +55,7 @@ public sealed class StatesTests(Site site)
             await Expect(page.Locator("#findings .verdict-title")).ToHaveTextAsync("2 of 3 smile");
             await page.Mouse.MoveAsync(0, 0);
             await page.EvaluateAsync("() => { document.activeElement.blur(); scrollTo(0, 0); }");
-            await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Root, "docs", "page.png"), Clip = new() { X = 0, Y = 0, Width = 1280, Height = 1010 }, FullPage = true });
+            await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Root, "docs", "page.png"), Clip = new() { X = 0, Y = 0, Width = 1280, Height = 1175 }, FullPage = true });
         }
 
         await page.Locator("#tiles .refused button").ClickAsync();

@@ -1,7 +1,7 @@
 // The pictures on the page and what is known of each. Views listen; nothing here draws.
 
 import { Problem } from './problems.js';
-import { classify, Turnstile } from './service.js';
+import { classify, explain, Turnstile } from './service.js';
 import { smileOf } from './verdict.js';
 
 /** How many pictures are with the service at once: enough to keep it busy, few enough to leave others their turn. */
@@ -84,6 +84,11 @@ export class Pictures extends EventTarget {
 
     this.#changed(null);
     pictures.forEach((picture) => this.#judge(picture));
+  }
+
+  /** The picture with what spoke for and against a smile, as a picture. */
+  explain(picture) {
+    return this.#turnstile.pass(() => explain(picture.file, this.query));
   }
 
   async #judge(picture) {

@@ -3,7 +3,6 @@
 import { drawBoxes } from './boxes.js';
 import { byId, element } from './dom.js';
 import { Problem } from './problems.js';
-import { explain } from './service.js';
 import { judge, percent, plural, summary } from './verdict.js';
 
 export class Stage {
@@ -154,7 +153,7 @@ export class Stage {
     this.#explainProblem = null;
     this.#frame.classList.add('busy');
     try {
-      const url = URL.createObjectURL(await explain(picture.file, this.pictures.query));
+      const url = URL.createObjectURL(await this.pictures.explain(picture));
       if (picture !== this.#picture || !this.#explaining) {
         URL.revokeObjectURL(url);
         return;
