@@ -75,7 +75,7 @@ export class Gallery {
     const [large, small] = verdict
       ? [smile === null ? '–' : percent(smile), summary(verdict, threshold)]
       : problem ? ['!', problem.title] : ['…', picture.wait > 0 ? `waits ${Math.ceil(picture.wait)} s` : 'looking'];
-    const smiling = verdict?.faces.some((face) => face.probability >= threshold) ?? false;
+    const smiling = smile !== null && smile >= threshold;
     tile.className = `tile ${problem ? 'refused' : !verdict ? 'pending' : smiling ? 'smiles' : 'serious'}${isBest ? ' best' : ''}`;
 
     const button = tile.firstElementChild;
