@@ -38,9 +38,11 @@ app.MapClassify();
 app.MapBatches();
 app.MapExplain();
 app.MapModel();
+app.MapHistory();
 app.MapAdmin();
 app.MapHealth();
 app.MapMetrics();
 app.MapApiDescription();
+app.MapPage();
 
 return await app.RunOrExplainAsync();

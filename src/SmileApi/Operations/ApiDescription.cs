@@ -54,7 +54,6 @@ internal static class ApiDescription
             page.DefaultModelsExpandDepth(0);
             page.DocExpansion(DocExpansion.Full);
         }).Open();
-        app.MapGet("/", () => Results.Redirect("swagger")).ExcludeFromDescription().Open();
     }
 }
 
