@@ -1,3 +1,4 @@
+using System.Numerics;
 using Microsoft.ML.OnnxRuntime;
 using SmileApi.Imaging;
 
@@ -9,6 +10,9 @@ namespace SmileApi.Inference;
 /// </summary>
 public sealed class SmileRunner : IDisposable
 {
+    private static readonly string[] s_inputNames = [SmileModel.InputName];
+    private static readonly string[] s_outputNames = [SmileModel.OutputName];
+
     private readonly InferenceSession _session;
     private readonly RunOptions _options = new();
 
@@ -16,21 +20,36 @@ public sealed class SmileRunner : IDisposable
     private readonly float[] _images;
     private readonly float[] _probabilities;
 
-    // One binding a batch size, all over the same memory: element n - 1 is for n faces.
-    private readonly OrtIoBinding[] _bindings;
+    // One binding a batch size, all over the same memory: element n - 1 is for n faces. None with fixed shapes: what is bound is
+    // copied to a GPU once, when it is bound, and never again (https://github.com/microsoft/onnxruntime/issues/5857).
+    private readonly OrtIoBinding[] _bindings = [];
     private readonly List<OrtValue> _tensors = [];
 
-    internal SmileRunner(InferenceSession session, int maxBatch)
+    // With fixed shapes: element k is for 2^k faces.
+    private readonly OrtValue[]? _inputs;
+    private readonly OrtValue[]? _outputs;
+
+    internal SmileRunner(InferenceSession session, int maxBatch, bool fixedShapes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBatch, 1);
+        MaxBatch = maxBatch;
         _session = session;
-        _images = GC.AllocateArray<float>(maxBatch * FaceCrop.Length, pinned: true);
-        _probabilities = GC.AllocateArray<float>(maxBatch, pinned: true);
-        _bindings = [.. Enumerable.Range(1, maxBatch).Select(Bind)];
+        var padded = fixedShapes ? FixedShapes.Batch(maxBatch) : maxBatch;
+        _images = GC.AllocateArray<float>(padded * FaceCrop.Length, pinned: true);
+        _probabilities = GC.AllocateArray<float>(padded, pinned: true);
+        if (fixedShapes)
+        {
+            _inputs = [.. FixedShapes.Batches(maxBatch).Select(Images)];
+            _outputs = [.. FixedShapes.Batches(maxBatch).Select(Probabilities)];
+        }
+        else
+        {
+            _bindings = [.. Enumerable.Range(1, maxBatch).Select(Bind)];
+        }
     }
 
     /// <summary>Most faces of one run.</summary>
-    public int MaxBatch => _bindings.Length;
+    public int MaxBatch { get; }
 
     /// <summary>Judges a batch of faces.</summary>
     /// <param name="faces">1 to <see cref="MaxBatch"/> normalised faces, each at least <see cref="FaceCrop.Length"/> values (rented arrays may be longer), shape <c>[100, 100]</c>.</param>
@@ -45,7 +64,17 @@ public sealed class SmileRunner : IDisposable
             faces[i].AsSpan(0, FaceCrop.Length).CopyTo(_images.AsSpan(i * FaceCrop.Length));
         }
 
-        _session.RunWithBinding(_options, _bindings[faces.Length - 1]);
+        if (_inputs is null)
+        {
+            _session.RunWithBinding(_options, _bindings[faces.Length - 1]);
+        }
+        else
+        {
+            // What follows the faces is from earlier runs; its probabilities are nobody's.
+            var k = BitOperations.Log2((uint)FixedShapes.Batch(faces.Length));
+            _session.Run(_options, s_inputNames, [_inputs[k]], s_outputNames, [_outputs![k]]);
+        }
+
         _probabilities.AsSpan(0, faces.Length).CopyTo(probabilities);
     }
 
@@ -67,13 +96,15 @@ public sealed class SmileRunner : IDisposable
 
     private OrtIoBinding Bind(int count)
     {
-        var images = Tensor(_images.AsMemory(0, count * FaceCrop.Length), count, 1, FaceCrop.Side, FaceCrop.Side);
-        var probabilities = Tensor(_probabilities.AsMemory(0, count), count, 1);
         var binding = _session.CreateIoBinding();
-        binding.BindInput(SmileModel.InputName, images);
-        binding.BindOutput(SmileModel.OutputName, probabilities);
+        binding.BindInput(SmileModel.InputName, Images(count));
+        binding.BindOutput(SmileModel.OutputName, Probabilities(count));
         return binding;
     }
+
+    private OrtValue Images(int count) => Tensor(_images.AsMemory(0, count * FaceCrop.Length), count, 1, FaceCrop.Side, FaceCrop.Side);
+
+    private OrtValue Probabilities(int count) => Tensor(_probabilities.AsMemory(0, count), count, 1);
 
     private OrtValue Tensor(Memory<float> memory, params long[] shape)
     {
