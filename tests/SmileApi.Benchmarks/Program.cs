@@ -5,6 +5,11 @@ using Spectre.Console;
 // What finding faces costs: CPU time a request of the real service, in a process of its own that may use one core, asked over
 // loopback by one caller. (With two, the runs of one picture share a core's units where cores are hyperthreads, and take longer.)
 // Requests of all kinds take turns, so that what else the machine does falls on all of them.
+if (args.Length > 0)
+{
+    return await Accelerator.RunAsync(args);
+}
+
 const int Rounds = 9;
 const int WarmUp = 600; // Requests of a kind: until code is no longer compiled anew beside them.
 
@@ -57,6 +62,7 @@ table.AddRow($"12 megapixels, bare decode at 1/{Photo.ReductionOfTwelveMegapixel
 table.AddRow("12 megapixels, request / bare decode", Number(Median(figures[kinds[^1].Name].Zip(decode, (request, bare) => request / bare))), "");
 AnsiConsole.Write(table);
 Console.WriteLine($"Medians of {Rounds} rounds by turns; the service on one of {Environment.ProcessorCount} processors; peak memory of the service {service.PeakMebibytes:F0} MiB.");
+return 0;
 
 static double Median(IEnumerable<double> values)
 {

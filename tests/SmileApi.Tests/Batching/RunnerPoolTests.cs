@@ -74,7 +74,8 @@ public sealed class RunnerPoolTests
 
         rig.Open();
 
-        Assert.Equal([0.1f, 0.2f, 0.3f], await Task.WhenAll(answers));
+        var received = await Task.WhenAll(answers);
+        Assert.Equal([0.1f, 0.2f, 0.3f], received);
         Assert.Equal([1, 2, 3], rig.Places.Order());
     }
 
@@ -116,7 +117,8 @@ public sealed class RunnerPoolTests
         rig.Open();
 
         Assert.Equal(0.1f, await first);
-        Assert.Equal([0.2f, 0.3f, 0.4f], await Task.WhenAll(others));
+        var received = await Task.WhenAll(others);
+        Assert.Equal([0.2f, 0.3f, 0.4f], received);
     }
 
     [Fact]
