@@ -59,7 +59,7 @@ internal sealed partial class InferenceDevices
         return null;
     }
 
-    [LoggerMessage(EventId = 2007, Level = LogLevel.Information, Message = "Networks run on {Devices}, in {Sessions} sessions")]
+    [LoggerMessage(EventId = 2007, Level = LogLevel.Information, Message = "Networks run on {Devices}; sessions: {Sessions}")]
     private static partial void LogDevices(ILogger logger, string devices, int sessions);
 
     [LoggerMessage(EventId = 2008, Level = LogLevel.Warning, Message = "Inference:Provider is auto and no GPU can be used, so that networks run on the CPU. {Reason}")]

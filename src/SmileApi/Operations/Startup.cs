@@ -87,8 +87,9 @@ internal static class Startup
         }
         catch (Exception e) when (e is InvalidOperationException or IOException or SocketException or FormatException)
         {
-            // A setting of the wrong type, an address that is taken, not ours, or none: the framework's messages say which.
-            return Explain(e.Message);
+            // A setting of the wrong type, an address that is taken, not ours, or none: the framework's messages say which, of what
+            // stands in a list one further in.
+            return Explain(e is InvalidOperationException { InnerException: InvalidOperationException inner } ? inner.Message : e.Message);
         }
     }
 

@@ -158,16 +158,18 @@ public sealed class FixedShapeTests
     public async Task On_stand_ins_for_two_devices_with_two_sessions_each_the_service_answers_as_on_the_cpu()
     {
         await using var gpus = new WebApplicationFactory<Program>().WithWebHostBuilder(host => host
-            .UseSetting("Serilog:MinimumLevel:Default", "Fatal").UseSetting("Requests:MaxInFlight", "1000").UseSetting("Requests:MaxInFlightSustained", "1000")
+            .UseSetting("Serilog:MinimumLevel:Default", "Fatal").UseSetting("Serilog:MinimumLevel:Override:Microsoft.AspNetCore", "Fatal")
+            .UseSetting("Serilog:MinimumLevel:Override:Microsoft.Hosting.Lifetime", "Fatal").UseSetting("Requests:MaxInFlight", "1000").UseSetting("Requests:MaxInFlightSustained", "1000")
             .ConfigureTestServices(services => services.AddSingleton(new InferenceDevices([.. s_devices, .. s_devices]))));
-        await using var cpu = new WebApplicationFactory<Program>().WithWebHostBuilder(host => host.UseSetting("Serilog:MinimumLevel:Default", "Fatal"));
+        await using var cpu = new WebApplicationFactory<Program>().WithWebHostBuilder(host => host
+            .UseSetting("Serilog:MinimumLevel:Default", "Fatal").UseSetting("Serilog:MinimumLevel:Override:Microsoft.AspNetCore", "Fatal"));
         using var http = gpus.CreateClient();
         using var reference = cpu.CreateClient();
 
         var card = await http.GetFromJsonAsync<JsonElement>(new Uri("/model", UriKind.Relative));
         Assert.Equal(["stand-in:0", "stand-in:1"], card.GetProperty("devices").EnumerateArray().Select(device => device.GetString()));
         var metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
-        Assert.Matches("smileapi_inference_sessions{[^}]*device=\"stand-in:1\"[^}]*} 2 ", metrics);
+        Assert.Matches("(?m)smileapi_inference_sessions{[^}]*device=\"stand-in:1\"[^}]*} 2$", metrics);
         Assert.Equal(64, gpus.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<BatchingOptions>>().Value.ResolvedMaxBatch);
         Assert.Equal(4, gpus.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<BatchingOptions>>().Value.ResolvedRunners);
 

@@ -74,8 +74,8 @@ public sealed class ProviderTests
             Assert.Equal("cpu", Assert.Single(card.GetProperty("devices").EnumerateArray()).GetString());
             Assert.Contains("CPU only", card.GetProperty("fallback").GetString(), StringComparison.Ordinal);
             var metrics = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
-            Assert.Matches(@"smileapi_inference_fallback\{[^}]*\} 1 ", metrics);
-            Assert.Matches("smileapi_inference_sessions{[^}]*provider=\"cpu\"[^}]*} 1 ", metrics);
+            Assert.Matches("(?m)smileapi_inference_fallback{[^}]*} 1$", metrics);
+            Assert.Matches("(?m)smileapi_inference_sessions{[^}]*provider=\"cpu\"[^}]*} 1$", metrics);
             var warning = Assert.Single(process.Output.Split('\n'), line => line.Contains(" WRN ", StringComparison.Ordinal));
             Assert.Contains("Inference:Provider is auto and no GPU can be used, so that networks run on the CPU. cuda:0: this build", warning, StringComparison.Ordinal);
         }
