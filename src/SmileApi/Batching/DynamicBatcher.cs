@@ -232,9 +232,8 @@ internal sealed partial class DynamicBatcher : IHostedService
         private readonly List<WorkItem> _items = [];
         private readonly long _begun = batcher._time.GetTimestamp();
         private SessionRunners? _place; // Where it runs; whoever takes it away gives it back.
-        private SessionRunners? _failedAt;
+        private SessionRunners? _lastPlace; // Where the runner is from, and where the last run may have failed.
         private Runner? _runner;
-        private SessionRunners? _runnersHome;
         private int _state;
 
         public bool IsEmpty => _items.Count == 0;
@@ -340,8 +339,8 @@ internal sealed partial class DynamicBatcher : IHostedService
             var images = items.ConvertAll(item => item.Image).ToArray();
             var answers = new float[images.Length][];
             var started = batcher._time.GetTimestamp();
-            var place = _place ??= Runners.Choose(_failedAt);
-            _runnersHome = place;
+            var place = _place ??= Runners.Choose(failed: _lastPlace);
+            _lastPlace = place;
             try
             {
                 _runner ??= place.Rent();
@@ -393,7 +392,7 @@ internal sealed partial class DynamicBatcher : IHostedService
             if (Runners.HasSeveral)
             {
                 ReturnRunner();
-                _failedAt = LeavePlace();
+                LeavePlace();
             }
         }
 
@@ -401,11 +400,12 @@ internal sealed partial class DynamicBatcher : IHostedService
         {
             if (_runner is not null)
             {
-                _runnersHome!.Return(_runner);
+                _lastPlace!.Return(_runner);
                 _runner = null;
             }
         }
 
+        /// <summary>Gives the place back, whoever comes first: the end of the run, or of its time.</summary>
         private SessionRunners? LeavePlace()
         {
             var place = Interlocked.Exchange(ref _place, null);
