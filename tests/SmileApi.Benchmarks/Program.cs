@@ -11,4 +11,4 @@ var service = new Command("service", "The service beside its floor and beside wh
 service.SetAction(parsed => EndToEnd.RunAsync(parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)?.FullName));
 var faces = new Command("faces", "What finding faces costs.");
 faces.SetAction(_ => FaceCosts.RunAsync());
-return await new RootCommand("Measures what the service costs.") { service, faces }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures what the service costs.") { service, faces, Accelerator.Throughput(), Accelerator.Memory() }.Parse(args).InvokeAsync();

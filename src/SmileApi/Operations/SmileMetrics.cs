@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Imaging;
+using SmileApi.Inference;
 
 namespace SmileApi.Operations;
 
@@ -60,6 +61,16 @@ internal sealed class SmileMetrics
         _meter.CreateObservableGauge("smileapi.queue.length", length, "{picture}", "Tiles, candidates and faces that wait for a runner.");
         _meter.CreateObservableGauge("smileapi.runners.idle", idleRunners, "{runner}", "Runners that nobody uses.");
         _meter.CreateObservableGauge("smileapi.runs.hung", hungRuns, "{run}", "Runs that were given up and still have not ended.");
+    }
+
+    /// <summary>Tells the scrape what the networks run on.</summary>
+    /// <param name="sessions">The device of each.</param>
+    /// <param name="fallback">Whether that is the CPU because no GPU could be used.</param>
+    public void ObserveDevices(IReadOnlyList<Device> sessions, bool fallback)
+    {
+        Measurement<int>[] counts = [.. sessions.CountBy(device => device).Select(pair => new Measurement<int>(pair.Value, Tag("provider", pair.Key.Provider), Tag("device", pair.Key.Name)))];
+        _meter.CreateObservableGauge("smileapi.inference.sessions", () => counts, "{session}", "Sessions that run the networks, by provider and device.");
+        _meter.CreateObservableGauge("smileapi.inference.fallback", () => fallback ? 1 : 0, description: "1 when the networks run on the CPU because no GPU could be used, else 0.");
     }
 
     /// <summary>Lets the scrape ask how many decodes go on after they were given up.</summary>
