@@ -31,17 +31,28 @@ RUN dotnet publish src/SmileApi -c Release --no-restore -p:Accelerator=$ACCELERA
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble AS runtime
 
-# The one library that no package of ours brings, from the system that it will run on, at the place where its loader looks.
-# Debian and Ubuntu call the package of the same library differently, and each processor has a folder of its own.
+FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS chiseled
+
+# What the service loads and the chiseled base lacks, laid out as it is to lie there: libturbojpeg, which no package of ours brings,
+# and whatever any library needs. One that is found nowhere ends the build. Debian and Ubuntu call the same package differently.
 FROM runtime AS native
 RUN apt-get update -qq \
- && (apt-get install -y -qq --no-install-recommends libturbojpeg0 || apt-get install -y -qq --no-install-recommends libturbojpeg) \
- && library=$(find /usr/lib -name libturbojpeg.so.0) \
- && test -n "$library" \
- && install -D -m 0644 "$(readlink -f "$library")" "/native$library"
+ && (apt-get install -y -qq --no-install-recommends libturbojpeg0 || apt-get install -y -qq --no-install-recommends libturbojpeg)
+COPY --from=chiseled / /chiseled
+COPY --from=service-build /app /app
+RUN set -e; mkdir /native; \
+    libraries="$(find /usr/lib -name 'libturbojpeg.so.0') $(find /usr/lib -name 'libssl.so.3')"; \
+    test "$(echo $libraries | wc -w)" = 2; \
+    needed=$(ldd $libraries $(find /app -name '*.so')); \
+    if echo "$needed" | grep 'not found'; then exit 1; fi; \
+    for library in $libraries $(echo "$needed" | awk '$3 ~ "^/" && $3 !~ "^/app/" { print $3 }' | sort -u); do \
+      place=$(readlink -f "$(dirname "$library")")/$(basename "$library"); \
+      test -e "/chiseled$place" || install -D -m 0644 "$(readlink -f "$library")" "/native$place"; \
+    done; \
+    find /native -type f -exec ls -l {} +
 
 # No shell, no package manager, nothing to write to: only what the service loads.
-FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS service
+FROM chiseled AS service
 LABEL org.opencontainers.image.title="SmileApi" \
       org.opencontainers.image.description="Says over HTTP how likely it is that a face smiles. The code is MIT; the weights come from pictures that allow research use only." \
       org.opencontainers.image.licenses="MIT AND LicenseRef-SmileApi-Weights-Research-Only"
