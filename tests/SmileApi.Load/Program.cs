@@ -47,7 +47,8 @@ var root = new RootCommand("Loads the service on this machine and says how it bo
         service => Soak.RunAsync(service, TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(workers))),
     SteadyMode(),
 };
-return await root.Parse(args).InvokeAsync();
+// A load that is interrupted waits for the answers to what it has sent.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) });
 
 Command Mode(string name, string description, Option[] options, Func<ParseResult, Func<Service, Task<bool>>> run)
 {
