@@ -63,7 +63,8 @@ COPY --from=service-build /app /app
 WORKDIR /app
 USER $APP_UID
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["dotnet", "SmileApi.dll", "healthcheck"]
+# The probe itself gives up after 4 seconds; on a machine that is so busy that it hardly runs, patience does more than another probe.
+HEALTHCHECK --interval=10s --timeout=30s --start-period=120s --retries=3 CMD ["dotnet", "SmileApi.dll", "healthcheck"]
 ENTRYPOINT ["dotnet", "SmileApi.dll"]
 
 # The same on a base with CUDA. It asks for a GPU, and so says why it does not start when the packages or the base are the CPU's.
@@ -82,7 +83,7 @@ COPY --from=service-build /app /app
 WORKDIR /app
 USER $APP_UID
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["/usr/share/dotnet/dotnet", "SmileApi.dll", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=30s --start-period=120s --retries=3 CMD ["/usr/share/dotnet/dotnet", "SmileApi.dll", "healthcheck"]
 ENTRYPOINT ["/usr/share/dotnet/dotnet", "SmileApi.dll"]
 
 FROM source AS training-build

@@ -22,7 +22,16 @@ public sealed class ComposeTests(ServiceImage image) : IAsyncLifetime
         var name = await image.NameAsync();
         Assert.SkipWhen(await Command.TryAsync("docker", "compose", "version") is null, "no Docker Compose (`docker compose version`)");
         _settings = [("SMILEAPI_IMAGE", name), ("SMILEAPI_PORT", "0"), ("NGINX_PORT", "0"), ("PROMETHEUS_PORT", "0")];
-        await ComposeAsync("up", "--detach", "--wait", "--no-build", "--scale", "replica=1");
+        try
+        {
+            await ComposeAsync("up", "--detach", "--wait", "--no-build", "--scale", "replica=1");
+        }
+        catch
+        {
+            await DisposeAsync(); // Nobody else does when this fails.
+            throw;
+        }
+
         _http = new HttpClient { BaseAddress = await AddressAsync("nginx", 8080) };
         _prometheus = new HttpClient { BaseAddress = await AddressAsync("prometheus", 9090) };
     }

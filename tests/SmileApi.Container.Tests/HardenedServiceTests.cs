@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using DotNet.Testcontainers.Builders;
+using DotNet.Testcontainers.Configurations;
 using SmileApi.Benchmarks;
 using SmileApi.Tests;
 
@@ -35,7 +36,7 @@ public sealed class HardenedServiceTests(ServiceImage image)
         await using var onlooker = new ContainerBuilder("nginx:stable")
             .WithCommand("cat", "/proc/1/status")
             .WithCreateParameterModifier(create => create.HostConfig!.PidMode = $"container:{service.Container.Id}")
-            .WithWaitStrategy(Wait.ForUnixContainer().UntilMessageIsLogged("voluntary_ctxt_switches"))
+            .WithWaitStrategy(Wait.ForUnixContainer().UntilMessageIsLogged("voluntary_ctxt_switches", wait => wait.WithMode(WaitStrategyMode.OneShot)))
             .Build();
         await onlooker.StartAsync();
         var (status, _) = await onlooker.GetLogsAsync(timestampsEnabled: false);
@@ -85,15 +86,15 @@ public sealed class HardenedServiceTests(ServiceImage image)
 
         using var refused = await service.PostAsync(tooLarge);
         using var unfolded = await service.PostAsync(bomb);
-        var many = await Task.WhenAll(Enumerable.Range(0, 24).Select(async i =>
+        var many = await Task.WhenAll(Enumerable.Range(0, 16).Select(async _ =>
         {
-            using var answer = await service.PostAsync(i % 2 == 0 ? large : tooLarge);
+            using var answer = await service.PostAsync(large);
             return (int)answer.StatusCode;
         }));
 
         Assert.Equal((413, "urn:smileapi:problem:upload-too-large"), await ProblemOfAsync(refused));
         Assert.Equal((422, "urn:smileapi:problem:picture-too-large"), await ProblemOfAsync(unfolded));
-        Assert.All(many, status => Assert.True(status is 200 or 413 or 503, $"{status}"));
+        Assert.All(many, status => Assert.True(status is 200 or 503, $"{status}"));
         Assert.Contains(200, many);
         using var ready = await service.Http.GetAsync(new Uri("/health/ready", UriKind.Relative));
         Assert.True(ready.IsSuccessStatusCode);
