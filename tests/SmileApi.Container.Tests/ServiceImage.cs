@@ -1,4 +1,5 @@
 using DotNet.Testcontainers.Builders;
+using DotNet.Testcontainers.Configurations;
 using SmileApi.Tests;
 
 [assembly: AssemblyFixture(typeof(SmileApi.Container.Tests.ServiceImage))]
@@ -31,7 +32,7 @@ public sealed class ServiceImage
     internal async Task<(long ExitCode, string Output)> RunToEndAsync(params (string Name, string Value)[] settings)
     {
         await using var container = Restricted(await NameAsync(), settings)
-            .WithWaitStrategy(Wait.ForUnixContainer().UntilMessageIsLogged("did not start"))
+            .WithWaitStrategy(Wait.ForUnixContainer().UntilMessageIsLogged("did not start", wait => wait.WithMode(WaitStrategyMode.OneShot)))
             .Build();
         await container.StartAsync();
         var exitCode = await container.GetExitCodeAsync();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using SmileApi.Benchmarks;
 
 namespace SmileApi.Load;
@@ -13,6 +14,8 @@ internal static class Steady
 {
     /// <summary>Most requests under way; what is due beyond is counted as not sent.</summary>
     private const int MostInFlight = 1000;
+
+    private const string Prefix = "urn:smileapi:problem:";
 
     /// <returns>Whether every request was answered rightly.</returns>
     public static async Task<bool> RunAsync(Uri address, double rate, TimeSpan duration, CancellationToken stopping)
@@ -54,8 +57,16 @@ internal static class Steady
             await Task.Yield();
             var outcome = await caller.PostAsync(picture, "", "image/jpeg", due);
             var isWrong = outcome.Status == 200 && outcome.Body.AsSpan().IndexOf("\"smile\":true"u8) < 0;
-            outcomes.Add((isWrong ? "200 that is wrong" : outcome.Failure ?? outcome.Status.ToString(CultureInfo.InvariantCulture), outcome.Milliseconds));
+            outcomes.Add((isWrong ? "200 that is wrong" : outcome.Failure ?? $"{outcome.Status}{ProblemOf(outcome.Body)}", outcome.Milliseconds));
             Interlocked.Decrement(ref inFlight);
         }
+    }
+
+    /// <returns>The name of the problem that an answer tells of, after a space; nothing when it is none.</returns>
+    private static string ProblemOf(byte[] answer)
+    {
+        var text = Encoding.UTF8.GetString(answer);
+        var at = text.IndexOf(Prefix, StringComparison.Ordinal);
+        return at < 0 ? "" : $" {text[(at + Prefix.Length)..].Split('"')[0]}";
     }
 }
