@@ -8,6 +8,11 @@ using SmileApi.Faces;
 using SmileApi.Models;
 using SmileApi.Operations;
 
+if (HealthProbe.IsAskedFor(args))
+{
+    return await HealthProbe.RunAsync(args);
+}
+
 // Settings and models lie beside the program, from wherever it is started.
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 
