@@ -11,6 +11,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     EvaluateCommand.Make(),
     EvaluateFacesCommand.Make(),
     PredictCommand.Make(),
+    TimeCommand.Make(),
     ExportCommand.Make(),
     CleanCommand.Make(),
     TeachCommand.Make(),
