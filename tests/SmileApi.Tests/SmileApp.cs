@@ -3,7 +3,9 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry.Exporter;
 
 [assembly: AssemblyFixture(typeof(SmileApi.Tests.SmileApp))]
 
@@ -27,6 +29,8 @@ public sealed class SmileApp : WebApplicationFactory<Program>
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
 
         // Many tests at once are not the overload that some of them are about, however few processors there are.
+        // A scrape that another test asked for a moment ago would not tell of what this one has done.
+        builder.ConfigureTestServices(services => services.Configure<PrometheusAspNetCoreOptions>(exporter => exporter.ScrapeResponseCacheDurationMilliseconds = 0));
         builder.UseSetting("Requests:MaxInFlight", "10000").UseSetting("Requests:MaxInFlightSustained", "10000");
     }
 

@@ -56,6 +56,7 @@ public sealed partial class DashboardTests(SmileApp app)
         metrics.SessionsReopened("hang");
         metrics.ModelsReloaded(served: false);
         metrics.Skipped(Network.Find);
+        metrics.CacheAsked(hit: false);
         metrics.Rejected(ProblemKind.Overloaded);
     }
 
