@@ -28,9 +28,10 @@ public sealed class SmileApp : WebApplicationFactory<Program>
     {
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
 
-        // Many tests at once are not the overload that some of them are about, however few processors there are.
         // A scrape that another test asked for a moment ago would not tell of what this one has done.
         builder.ConfigureTestServices(services => services.Configure<PrometheusAspNetCoreOptions>(exporter => exporter.ScrapeResponseCacheDurationMilliseconds = 0));
+
+        // Many tests at once are not the overload that some of them are about, however few processors there are.
         builder.UseSetting("Requests:MaxInFlight", "10000").UseSetting("Requests:MaxInFlightSustained", "10000");
     }
 
