@@ -48,8 +48,8 @@ internal static class AccessExtensions
     /// <summary>
     /// Options are read when the first request comes or later: here they are not checked yet, and a wrong one would end the program
     /// with a stack trace. In this order: whoever tries keys that are none is slowed down as an address, and a browser's question
-    /// costs nobody a request. A door that is not configured is not walked through: the framework's cost a tenth of what a request
-    /// allocates, open or not.
+    /// costs nobody a request. A door that is not configured is not walked through: the framework's allocate for each
+    /// request, open or not.
     /// </summary>
     public static void UseAccess(this WebApplication app)
     {

@@ -40,7 +40,7 @@ internal sealed class DecodeGate : IDisposable
     /// <summary>From how many held bytes on a picture counts as large.</summary>
     private const long Large = 32 << 20;
 
-    /// <summary>From how many pixels on a picture takes long: ten times as long as one of 640x480.</summary>
+    /// <summary>From how many pixels on a picture takes long: ten times those of 640x480.</summary>
     private const long Long = 3_000_000;
 
     private readonly ImageDecoder _decoder;

@@ -54,9 +54,8 @@ internal sealed class Upload(byte[] rented, int start, int length) : MemoryManag
 }
 
 /// <summary>
-/// The arrays that uploads are received into. The shared pool keeps a large one of each size for every thread that has ever given one
-/// back, which in an hour came to a hundred megabytes that the budget knows nothing of; of those there are one or two of each size for
-/// all threads together.
+/// The arrays that uploads are received into. The shared pool keeps one of each size for every thread that has ever given one back;
+/// of large ones that would be more memory than the budget knows of, and so there are one or two of each size for all threads together.
 /// </summary>
 internal static class UploadArrays
 {
