@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 
 namespace SmileApi.Imaging;
@@ -68,7 +67,7 @@ public static class FaceCrop
         var step = (double)square.Side / side;
         var enclosing = (int)Math.Ceiling(side * (Math.Abs(sine) + Math.Abs(cosine))) + 2; // A pixel on each side to blend with.
         var margin = (enclosing - side) / 2.0 * step;
-        var rented = ArrayPool<float>.Shared.Rent(enclosing * enclosing);
+        var rented = Arrays.Rent<float>(enclosing * enclosing);
         var straight = rented.AsSpan(0, enclosing * enclosing);
         Resample(image, square.X - margin, square.Y - margin, step, enclosing, straight);
 
@@ -88,6 +87,6 @@ public static class FaceCrop
             }
         }
 
-        ArrayPool<float>.Shared.Return(rented);
+        Arrays.Return(rented);
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -28,8 +27,8 @@ internal static class Grey
         }
 
         var reducedWidth = ImageDecoder.Reduced(width, reduction);
-        var levels = ArrayPool<byte>.Shared.Rent(width);
-        var sums = ArrayPool<ushort>.Shared.Rent(width); // Of at most 8 levels.
+        var levels = Arrays.Rent<byte>(width);
+        var sums = Arrays.Rent<ushort>(width); // Of at most 8 levels.
         var row = levels.AsSpan(0, width);
         var columns = sums.AsSpan(0, width);
         for (var top = 0; top < height; top += reduction)
@@ -56,8 +55,8 @@ internal static class Grey
             }
         }
 
-        ArrayPool<byte>.Shared.Return(levels);
-        ArrayPool<ushort>.Shared.Return(sums);
+        Arrays.Return(levels);
+        Arrays.Return(sums);
     }
 
     /// <summary>Grey levels of pixels, 0..255.</summary>

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace SmileApi.Imaging;
@@ -9,7 +8,7 @@ namespace SmileApi.Imaging;
 /// </summary>
 public sealed unsafe class GreyImage : IDisposable
 {
-    /// <summary>From here on memory comes from the system, which gets it back at once; a pool would keep a large array for each thread.</summary>
+    /// <summary>From here on memory comes from the system, which gets it back at once.</summary>
     private const int LargeForAPool = 1 << 20;
 
     private byte[]? _rented;
@@ -31,7 +30,7 @@ public sealed unsafe class GreyImage : IDisposable
         }
         else
         {
-            _rented = ArrayPool<byte>.Shared.Rent(length);
+            _rented = Arrays.Rent<byte>(length);
         }
 
         (Width, Height, Reduction) = (width, height, reduction);
@@ -72,7 +71,7 @@ public sealed unsafe class GreyImage : IDisposable
     {
         if (Interlocked.Exchange(ref _rented, null) is { } rented)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            Arrays.Return(rented);
         }
 
         NativeMemory.Free((void*)Interlocked.Exchange(ref _native, 0)); // Null is allowed.

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics;
 using System.Runtime.InteropServices;
 
@@ -77,14 +76,14 @@ public sealed class ImagePyramid : IDisposable
     {
         var level = Like(picture, width, height);
         using var filter = new TriangleFilter(picture, 0, 0, 1 / scale, width, height);
-        var row = ArrayPool<float>.Shared.Rent(width);
+        var row = Arrays.Rent<float>(width);
         for (var y = 0; y < height; y++)
         {
             filter.Row(y, row.AsSpan(0, width));
             Round(row.AsSpan(0, width), level.Pixels.Slice(y * width, width));
         }
 
-        ArrayPool<float>.Shared.Return(row);
+        Arrays.Return(row);
         return level;
     }
 
@@ -93,7 +92,7 @@ public sealed class ImagePyramid : IDisposable
     {
         var (width, height) = ((finer.Width + 1) / 2, (finer.Height + 1) / 2);
         var level = Like(finer, width, height);
-        var rented = ArrayPool<ushort>.Shared.Rent(finer.Width + 1);
+        var rented = Arrays.Rent<ushort>(finer.Width + 1);
         var sums = rented.AsSpan(0, finer.Width + 1);
         for (var y = 0; y < height; y++)
         {
@@ -104,7 +103,7 @@ public sealed class ImagePyramid : IDisposable
             HalveRow(sums, level.Pixels.Slice(y * width, width));
         }
 
-        ArrayPool<ushort>.Shared.Return(rented);
+        Arrays.Return(rented);
         return level;
     }
 

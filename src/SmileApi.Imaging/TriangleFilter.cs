@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -36,7 +35,7 @@ internal ref struct TriangleFilter : IDisposable
         _rows = Taps.For(y, step, height, image.Height);
         _left = _columns.First[0];
         var touched = _columns.First[width - 1] + _columns.Count - _left;
-        _rented = ArrayPool<float>.Shared.Rent(2 * touched);
+        _rented = Arrays.Rent<float>(2 * touched);
         _blended = _rented.AsSpan(0, touched);
         _levels = _rented.AsSpan(touched, touched);
     }
@@ -82,7 +81,7 @@ internal ref struct TriangleFilter : IDisposable
         if (_rented is { } rented)
         {
             _rented = null;
-            ArrayPool<float>.Shared.Return(rented);
+            Arrays.Return(rented);
             _columns.Return();
             _rows.Return();
         }
@@ -98,8 +97,8 @@ internal ref struct TriangleFilter : IDisposable
         {
             var radius = Math.Max(step, 1);
             var count = Math.Min((int)Math.Ceiling(2 * radius) + 1, sourceLength);
-            var first = ArrayPool<int>.Shared.Rent(length);
-            var weights = ArrayPool<float>.Shared.Rent(length * count);
+            var first = Arrays.Rent<int>(length);
+            var weights = Arrays.Rent<float>(length * count);
             weights.AsSpan(0, length * count).Clear();
             for (var i = 0; i < length; i++)
             {
@@ -125,8 +124,8 @@ internal ref struct TriangleFilter : IDisposable
 
         public void Return()
         {
-            ArrayPool<int>.Shared.Return(First);
-            ArrayPool<float>.Shared.Return(Weights);
+            Arrays.Return(First);
+            Arrays.Return(Weights);
         }
 
         private static double Triangle(int pixel, double centre, double radius) =>

@@ -126,7 +126,7 @@ internal static class Accelerator
         run();
         for (var i = 0; i < count; i++)
         {
-            System.Buffers.ArrayPool<float>.Shared.Return(answers[i]);
+            Arrays.Return(answers[i]);
         }
     }
 

@@ -1,7 +1,7 @@
-using System.Buffers;
 using System.Numerics;
 using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
+using SmileApi.Imaging;
 
 namespace SmileApi.Inference;
 
@@ -53,7 +53,7 @@ public sealed class FaceRunner : IDisposable
     /// <param name="width">First stage: a multiple of 8; second stage: 40.</param>
     /// <param name="height">First stage: a multiple of 8; second stage: 40.</param>
     /// <param name="answers">
-    /// As many arrays, rented from <see cref="ArrayPool{T}.Shared"/>; the caller returns them. First stage: shape
+    /// As many arrays, rented from <see cref="Arrays"/>; the caller returns them. First stage: shape
     /// <c>[4, height/8, width/8]</c>, a plane each of probability, dx, dy and log side. Second stage: probability, dx, dy,
     /// log scale, roll.
     /// </param>
@@ -79,7 +79,7 @@ public sealed class FaceRunner : IDisposable
         var each = pixels / PixelsPerAnswer(_stage);
         for (var i = 0; i < count; i++)
         {
-            answers[i] = ArrayPool<float>.Shared.Rent((1 + _boxValues) * each);
+            answers[i] = Arrays.Rent<float>((1 + _boxValues) * each);
             _faces.AsSpan(i * each, each).CopyTo(answers[i]);
             _boxes.AsSpan(i * each * _boxValues, each * _boxValues).CopyTo(answers[i].AsSpan(each));
         }
@@ -137,7 +137,7 @@ public sealed class FaceRunner : IDisposable
     /// <summary>The second stage's answer on a candidate of the run.</summary>
     private float[] Values(int i)
     {
-        var answer = ArrayPool<float>.Shared.Rent(1 + _boxValues);
+        var answer = Arrays.Rent<float>(1 + _boxValues);
         answer[0] = _faces[i];
         _boxes.AsSpan(i * _boxValues, _boxValues).CopyTo(answer.AsSpan(1));
         return answer;
@@ -149,7 +149,7 @@ public sealed class FaceRunner : IDisposable
         const int Cell = FaceModelMetadata.CellSide;
         var (columns, rows) = (width / Cell, height / Cell);
         var (paddedColumns, paddedCells) = (paddedWidth / Cell, paddedWidth / Cell * (paddedHeight / Cell));
-        var answer = ArrayPool<float>.Shared.Rent((1 + _boxValues) * columns * rows);
+        var answer = Arrays.Rent<float>((1 + _boxValues) * columns * rows);
         for (var plane = 0; plane <= _boxValues; plane++)
         {
             var values = plane == 0 ? _faces.AsSpan(i * paddedCells) : _boxes.AsSpan((i * _boxValues + plane - 1) * paddedCells);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 using SmileApi.Imaging;
 
@@ -83,7 +82,7 @@ public static class FaceSearch
             for (var i = 0; i < chunk.Length; i++)
             {
                 Decode(maps[i], chunk[i].tile, (float)(scale / (1 << chunk[i].k)), networks.Find, image, candidates);
-                ArrayPool<float>.Shared.Return(maps[i]);
+                Arrays.Return(maps[i]);
             }
         }
 
@@ -210,7 +209,7 @@ public static class FaceSearch
         float[] Rented(FaceSquare box, bool mirrored)
         {
             const int Side = FaceModelMetadata.CandidateSide;
-            var rented = ArrayPool<float>.Shared.Rent(Side * Side);
+            var rented = Arrays.Rent<float>(Side * Side);
             Cut(image, box, networks.Check, rented.AsSpan(0, Side * Side));
             for (var y = 0; mirrored && y < Side; y++)
             {

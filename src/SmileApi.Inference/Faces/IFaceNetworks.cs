@@ -1,4 +1,5 @@
-using System.Buffers;
+using SmileApi.Imaging;
+
 
 namespace SmileApi.Inference;
 
@@ -34,7 +35,7 @@ public interface IFaceNetworks
     FaceModelMetadata Check { get; }
 
     /// <summary>Runs the first stage on a tile.</summary>
-    /// <param name="tile">Normalised levels, shape <c>[height, width]</c>, rented from <see cref="ArrayPool{T}.Shared"/>; taken over and returned by this method.</param>
+    /// <param name="tile">Normalised levels, shape <c>[height, width]</c>, rented from <see cref="Arrays"/>; taken over and returned by this method.</param>
     /// <param name="width">In pixels, a multiple of 16, at most 640.</param>
     /// <param name="height">In pixels, a multiple of 16, at most 640.</param>
     /// <param name="aborted">The answer is no longer wanted.</param>
@@ -42,7 +43,7 @@ public interface IFaceNetworks
     Task<float[]> FindAsync(float[] tile, int width, int height, CancellationToken aborted);
 
     /// <summary>Runs the second stage on a candidate.</summary>
-    /// <param name="candidate">Normalised levels, shape <c>[40, 40]</c>, rented from <see cref="ArrayPool{T}.Shared"/>; taken over and returned by this method.</param>
+    /// <param name="candidate">Normalised levels, shape <c>[40, 40]</c>, rented from <see cref="Arrays"/>; taken over and returned by this method.</param>
     /// <param name="aborted">The answer is no longer wanted.</param>
     Task<FaceCheck> CheckAsync(float[] candidate, CancellationToken aborted);
 }
@@ -79,7 +80,7 @@ public sealed class DirectFaceNetworks : IFaceNetworks, IDisposable
     {
         var answer = Run(_check, candidate, FaceModelMetadata.CandidateSide, FaceModelMetadata.CandidateSide);
         var check = FaceCheck.From(answer);
-        ArrayPool<float>.Shared.Return(answer);
+        Arrays.Return(answer);
         return Task.FromResult(check);
     }
 
@@ -94,7 +95,7 @@ public sealed class DirectFaceNetworks : IFaceNetworks, IDisposable
     {
         _images[0] = image;
         runner.Run(_images, width, height, _answers);
-        ArrayPool<float>.Shared.Return(image);
+        Arrays.Return(image);
         return _answers[0];
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 using SmileApi.Imaging;
 
@@ -29,10 +28,10 @@ internal readonly record struct Tile(int X, int Y, int Width, int Height, int Le
         select new Tile(x.Start, y.Start, x.Length, y.Length, x.OwnFrom, y.OwnFrom, x.OwnTo, y.OwnTo);
 
     /// <summary>The tile's levels, normalised, 0 where it lies beyond the level.</summary>
-    /// <returns>Rented from <see cref="ArrayPool{T}.Shared"/>; shape <c>[Height, Width]</c>.</returns>
+    /// <returns>Rented from <see cref="Arrays"/>; shape <c>[Height, Width]</c>.</returns>
     public float[] Cut(GreyImage level, FaceModelMetadata find)
     {
-        var rented = ArrayPool<float>.Shared.Rent(Width * Height);
+        var rented = Arrays.Rent<float>(Width * Height);
         var (width, height) = (Math.Min(Width, level.Width - X), Math.Min(Height, level.Height - Y));
         for (var y = 0; y < height; y++)
         {

@@ -1,4 +1,5 @@
-using System.Buffers;
+using SmileApi.Imaging;
+
 
 namespace SmileApi.Batches;
 
@@ -10,7 +11,7 @@ internal sealed class LineReader(Stream stream) : Stream
 {
     private const byte LineFeed = (byte)'\n';
 
-    private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(32 << 10);
+    private readonly byte[] _buffer = Arrays.Rent<byte>(32 << 10);
     private int _start;
     private int _end;
     private bool _lineEnded = true;
@@ -99,7 +100,7 @@ internal sealed class LineReader(Stream stream) : Stream
         if (disposing && !_disposed)
         {
             _disposed = true;
-            ArrayPool<byte>.Shared.Return(_buffer);
+            Arrays.Return(_buffer);
         }
 
         base.Dispose(disposing);

@@ -1,5 +1,5 @@
-using System.Buffers;
 using Microsoft.Extensions.Options;
+using SmileApi.Imaging;
 using SmileApi.Operations;
 
 namespace SmileApi.Batching;
@@ -85,7 +85,7 @@ internal sealed partial class DynamicBatcher : IHostedService
 
     /// <summary>Queues a picture for a network.</summary>
     /// <param name="place">Of the photograph that it is a part of.</param>
-    /// <param name="image">Normalised levels, rented from <see cref="ArrayPool{T}.Shared"/>; the batcher owns and returns it.</param>
+    /// <param name="image">Normalised levels, rented from <see cref="Arrays"/>; the batcher owns and returns it.</param>
     /// <param name="aborted">
     /// Cancelled when the answer is no longer wanted; the task then ends at once, and the picture is skipped if its run has not begun.
     /// </param>
@@ -349,7 +349,7 @@ internal sealed partial class DynamicBatcher : IHostedService
             var ran = batcher._time.GetElapsedTime(started);
             if (Array.Exists(answers, answer => !kind.IsSound(answer)))
             {
-                Array.ForEach(answers, answer => ArrayPool<float>.Shared.Return(answer));
+                Array.ForEach(answers, answer => Arrays.Return(answer));
                 CountFailure(InferenceFailure.Unsound, place);
                 return new InferenceFailedException(InferenceFailure.Unsound, "The network's answer is not a probability.");
             }
@@ -364,7 +364,7 @@ internal sealed partial class DynamicBatcher : IHostedService
                 batcher._metrics.Waited(kind.Network, waited);
                 if (!items[i].TrySetResult(new Answer(answers[i], waited, ran)))
                 {
-                    ArrayPool<float>.Shared.Return(answers[i]); // Given up in the meantime.
+                    Arrays.Return(answers[i]); // Given up in the meantime.
                 }
             }
 

@@ -1,4 +1,4 @@
-using System.Buffers;
+using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Operations;
 
@@ -136,7 +136,7 @@ internal sealed partial class SessionRunners : IDisposable
 
                     var answers = new float[count][];
                     runner.Run(kind, Enumerable.Repeat(image, count).ToArray(), answers);
-                    Array.ForEach(answers, answer => ArrayPool<float>.Shared.Return(answer));
+                    Array.ForEach(answers, answer => Arrays.Return(answer));
                 }
             }
         }

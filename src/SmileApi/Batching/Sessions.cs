@@ -1,5 +1,5 @@
-using System.Buffers;
 using SmileApi.Faces;
+using SmileApi.Imaging;
 using SmileApi.Inference;
 
 namespace SmileApi.Batching;
@@ -88,7 +88,7 @@ internal static class OnnxSessions
             _smile.Run(images, probabilities);
             for (var i = 0; i < images.Length; i++)
             {
-                answers[i] = ArrayPool<float>.Shared.Rent(1 + _smile.ActivationLength);
+                answers[i] = Arrays.Rent<float>(1 + _smile.ActivationLength);
                 answers[i][0] = probabilities[i];
                 _smile.Activation(i).CopyTo(answers[i].AsSpan(1)); // What an explanation needs, and 100 bytes for everybody else.
             }

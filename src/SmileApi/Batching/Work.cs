@@ -1,4 +1,3 @@
-using System.Buffers;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 
@@ -49,7 +48,7 @@ internal readonly record struct WorkKind(Network Network, int Width, int Height)
 }
 
 /// <summary>What a network said about one picture, and how long that took.</summary>
-/// <param name="Values">Rented from <see cref="ArrayPool{T}.Shared"/>; whoever awaits it owns and returns it.</param>
+/// <param name="Values">Rented from <see cref="Arrays"/>; whoever awaits it owns and returns it.</param>
 /// <param name="Waited">From the queue to the start of its run.</param>
 /// <param name="Ran">The run that it was part of.</param>
 internal readonly record struct Answer(float[] Values, TimeSpan Waited, TimeSpan Ran);
@@ -111,7 +110,7 @@ internal sealed class WorkItem(RunnerPool runners, WorkKind kind, float[] image,
     public void Release()
     {
         _giveUp.Unregister();
-        ArrayPool<float>.Shared.Return(Image);
+        Arrays.Return(Image);
     }
 
     private void GiveUp() => TrySetCanceled(aborted);

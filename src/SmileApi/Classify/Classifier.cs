@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using SmileApi.Batching;
 using SmileApi.Explain;
@@ -137,7 +136,7 @@ internal sealed class Classifier(
                 var answer = await waiting[i];
                 scores[done + i] = new Score(answer.Values[0], answer.Waited, answer.Ran);
                 maps?.Add(FaceMap.Of(faces[done + i], photo.Reduction, answer.Values.AsSpan(1), model.ActivationSize));
-                ArrayPool<float>.Shared.Return(answer.Values);
+                Arrays.Return(answer.Values);
             }
         }
 
@@ -146,7 +145,7 @@ internal sealed class Classifier(
 
     private static float[] Crop(GreyImage photo, FoundFace face, Normalisation normalisation)
     {
-        var rented = ArrayPool<float>.Shared.Rent(FaceCrop.Length);
+        var rented = Arrays.Rent<float>(FaceCrop.Length);
         FaceCrop.Resample(photo, face.Crop, normalisation, rented.AsSpan(0, FaceCrop.Length), roll: face.Roll);
         return rented;
     }

@@ -48,29 +48,9 @@ internal sealed class Upload(byte[] rented, int start, int length) : MemoryManag
     {
         if (Interlocked.Decrement(ref _users) == 0)
         {
-            UploadArrays.Return(rented);
+            Arrays.Return(rented);
         }
     }
-}
-
-/// <summary>
-/// The arrays that uploads are received into. The shared pool keeps one of each size for every thread that has ever given one back;
-/// of large ones that would be more memory than the budget knows of, and so there are one or two of each size for all threads together.
-/// </summary>
-internal static class UploadArrays
-{
-    private const int Large = 256 << 10;
-    private const int KeptOfASize = 2;
-
-    private static readonly ArrayPool<byte> s_large = ArrayPool<byte>.Create(int.MaxValue, KeptOfASize);
-
-    /// <returns>An array of at least so many bytes.</returns>
-    public static byte[] Rent(int bytes) => PoolOf(bytes).Rent(bytes);
-
-    public static void Return(byte[] rented) => PoolOf(rented.Length).Return(rented);
-
-    // Both give arrays as long as the next power of two, so that an array says where it comes from.
-    private static ArrayPool<byte> PoolOf(int bytes) => bytes > Large / 2 ? s_large : ArrayPool<byte>.Shared;
 }
 
 /// <summary>
@@ -189,7 +169,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         json = json.StartsWith("\uFEFF"u8) ? json[3..] : json;
 
         // Never longer than the document; the last of several wins, as with most JSON readers.
-        var rented = UploadArrays.Rent(Math.Max(1, json.Length));
+        var rented = Arrays.Rent<byte>(Math.Max(1, json.Length));
         var length = -1;
         string? name = null;
         Problem? malformed = null;
@@ -227,7 +207,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
         if (malformed is not null || length < 0)
         {
-            UploadArrays.Return(rented);
+            Arrays.Return(rented);
             return (null, malformed ?? Malformed($"{JsonExpected} It has no text called 'image'."), name);
         }
 
@@ -238,7 +218,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             var comma = text.IndexOf((byte)',');
             if (comma < 0 || !text[..comma].EndsWith(";base64"u8))
             {
-                UploadArrays.Return(rented);
+                Arrays.Return(rented);
                 return (null, Malformed("The data URL in 'image' must be of the form data:image/png;base64,…"), name);
             }
 
@@ -256,7 +236,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (new Upload(rented, start, written), null, name);
         }
 
-        UploadArrays.Return(rented);
+        Arrays.Return(rented);
         return (null, problem, name);
     }
 
@@ -270,7 +250,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
 
         // What was announced has been set aside at the door; else memory follows what has arrived.
-        var buffer = UploadArrays.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
+        var buffer = Arrays.Rent<byte>((int)(length + 1 ?? MemoryBudget.FirstBuffer));
         var filled = 0;
         Problem? problem = null;
         try
@@ -298,7 +278,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
         catch
         {
-            UploadArrays.Return(buffer);
+            Arrays.Return(buffer);
             throw;
         }
 
@@ -308,16 +288,16 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (new Upload(buffer, 0, filled), null);
         }
 
-        UploadArrays.Return(buffer);
+        Arrays.Return(buffer);
         return (null, problem);
     }
 
     private static byte[] Grown(byte[] buffer, int filled, int most)
     {
         // By so much that a large photograph is copied three times, and not once for each doubling.
-        var larger = UploadArrays.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
+        var larger = Arrays.Rent<byte>((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
         buffer.AsSpan(0, filled).CopyTo(larger);
-        UploadArrays.Return(buffer);
+        Arrays.Return(buffer);
         return larger;
     }
 

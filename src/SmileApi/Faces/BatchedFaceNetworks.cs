@@ -1,5 +1,5 @@
-using System.Buffers;
 using SmileApi.Batching;
+using SmileApi.Imaging;
 using SmileApi.Inference;
 
 namespace SmileApi.Faces;
@@ -24,7 +24,7 @@ internal sealed class BatchedFaceNetworks(DynamicBatcher batcher, WorkQueue.Plac
         Interlocked.Increment(ref _looks);
         var answer = await batcher.RunAsync(place, WorkKind.Candidate, candidate, aborted);
         var check = FaceCheck.From(answer.Values);
-        ArrayPool<float>.Shared.Return(answer.Values);
+        Arrays.Return(answer.Values);
         return check;
     }
 }

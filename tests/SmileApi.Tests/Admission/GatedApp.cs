@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
@@ -10,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using SmileApi.Admission;
 using SmileApi.Batching;
+using SmileApi.Imaging;
 
 namespace SmileApi.Tests.Admission;
 
@@ -164,7 +164,7 @@ internal sealed class GatedApp : WebApplicationFactory<Program>
 
         foreach (ref var answer in answers)
         {
-            answer = ArrayPool<float>.Shared.Rent(kind.Pixels);
+            answer = Arrays.Rent<float>(kind.Pixels);
             answer.AsSpan().Clear();
             answer[0] = kind.Network == Network.Smile ? 0.25f : 0;
         }

@@ -1,10 +1,10 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using SmileApi.Batching;
+using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Operations;
 
@@ -134,7 +134,7 @@ internal sealed class BatcherRig : IAsyncDisposable
     public async Task<float> Ask(WorkQueue.Place place, float value, WorkKind? kind = null, CancellationToken aborted = default)
     {
         var pixels = (kind ?? WorkKind.Face).Pixels;
-        var image = ArrayPool<float>.Shared.Rent(pixels);
+        var image = Arrays.Rent<float>(pixels);
         image[0] = value;
         var answer = await Batcher.RunAsync(place, kind ?? WorkKind.Face, image, aborted);
         Waited.Enqueue(answer.Waited);
@@ -201,7 +201,7 @@ internal sealed class BatcherRig : IAsyncDisposable
                 _hung.Wait();
             }
 
-            answers[i] = ArrayPool<float>.Shared.Rent(kind.Pixels);
+            answers[i] = Arrays.Rent<float>(kind.Pixels);
             answers[i].AsSpan().Clear();
             answers[i][0] = value != _poison ? value : throw new InvalidOperationException("device lost");
         }

@@ -1,5 +1,5 @@
-using System.Buffers;
 using SmileApi.Batching;
+using SmileApi.Imaging;
 
 namespace SmileApi.Tests.Batching;
 
@@ -61,7 +61,7 @@ public sealed class FaultTests
     {
         await using var rig = BatcherRig.Start(rig => rig.Open());
         rig.HangOn(0.9f);
-        var image = ArrayPool<float>.Shared.Rent(WorkKind.Face.Pixels);
+        var image = Arrays.Rent<float>(WorkKind.Face.Pixels);
         image[0] = 0.9f;
         using (var place = rig.TryEnter()!)
         {
@@ -71,7 +71,7 @@ public sealed class FaultTests
             await Assert.ThrowsAsync<InferenceFailedException>(() => hung);
         }
 
-        var rented = Enumerable.Range(0, 100).Select(_ => ArrayPool<float>.Shared.Rent(WorkKind.Face.Pixels)).ToArray();
+        var rented = Enumerable.Range(0, 100).Select(_ => Arrays.Rent<float>(WorkKind.Face.Pixels)).ToArray();
         Assert.All(rented, other => Assert.NotSame(image, other));
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using CsCheck;
 using SmileApi.Imaging;
 using SmileApi.Inference;
@@ -282,7 +281,7 @@ public sealed class FaceSearchTests
         {
             Tiles.Add((width, height));
             var (columns, cells) = (width / 8, width / 8 * (height / 8));
-            var map = ArrayPool<float>.Shared.Rent(4 * cells);
+            var map = Arrays.Rent<float>(4 * cells);
             map.AsSpan().Clear();
             map.AsSpan(0, SeesFacesEverywhere ? cells : 0).Fill(0.9f);
             var white = tile.AsSpan(0, width * height).ToArray().Select(level => level > 0.5f).ToArray();
@@ -305,7 +304,7 @@ public sealed class FaceSearchTests
                 }
             }
 
-            ArrayPool<float>.Shared.Return(tile);
+            Arrays.Return(tile);
             return Task.FromResult(map);
         }
 
@@ -314,7 +313,7 @@ public sealed class FaceSearchTests
             // Each candidate is looked at as it is, and then mirrored.
             var answer = Checked++ % 2 == 0 ? Answer : Mirrored ?? Answer with { Dx = -Answer.Dx, Roll = -Answer.Roll };
             Seen.Add(candidate.AsSpan(0, 1600).ToArray());
-            ArrayPool<float>.Shared.Return(candidate);
+            Arrays.Return(candidate);
             return Task.FromResult(answer);
         }
     }

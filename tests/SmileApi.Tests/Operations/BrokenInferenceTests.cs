@@ -1,8 +1,8 @@
-using System.Buffers;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using SmileApi.Batching;
+using SmileApi.Imaging;
 using SmileApi.Tests.Classify;
 
 namespace SmileApi.Tests.Operations;
@@ -142,7 +142,7 @@ public sealed class BrokenInferenceTests
     {
         foreach (ref var answer in answers)
         {
-            answer = ArrayPool<float>.Shared.Rent(kind.Pixels);
+            answer = Arrays.Rent<float>(kind.Pixels);
             answer.AsSpan().Clear();
             answer.AsSpan(0, kind.Network == Network.Find ? kind.Pixels / 64 : 1).Fill(probability);
         }
