@@ -15,6 +15,7 @@ using SmileApi.Tests.Pictures;
 namespace SmileApi.Tests.Batching;
 
 /// <summary>Runs padded to fixed shapes, as on GPUs, by real sessions on the CPU: they answer as runs without padding do.</summary>
+[Collection(nameof(Alone))]
 public sealed class FixedShapeTests
 {
     private const int MaxBatch = 11;

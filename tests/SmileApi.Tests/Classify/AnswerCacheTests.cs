@@ -12,6 +12,7 @@ using SmileApi.Tests.Pictures;
 namespace SmileApi.Tests.Classify;
 
 /// <summary>Answers to pictures that are sent again.</summary>
+[Collection(nameof(Alone))]
 public sealed class AnswerCacheTests
 {
     private static readonly byte[] s_smile = Repository.Sample("mean-smile.png");

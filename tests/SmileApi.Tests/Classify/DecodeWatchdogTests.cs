@@ -17,6 +17,7 @@ using SmileApi.Tests.Pictures;
 namespace SmileApi.Tests.Classify;
 
 /// <summary>Decodes that do not end: their threads are really blocked, until a test lets them go; only the clock is a test's.</summary>
+[Collection(nameof(Alone))]
 public sealed class DecodeWatchdogTests
 {
     private static readonly byte[] s_hanging = Make.Jpeg(77, 77, seed: 1);

@@ -8,17 +8,22 @@ using SmileApi.Operations;
 namespace SmileApi.Tests.Operations;
 
 /// <summary>The Grafana dashboard and the alerts ask for nothing but what <c>/metrics</c> tells, by its names and its labels.</summary>
-public sealed partial class DashboardTests(SmileApp app)
+[Collection(nameof(Alone))]
+public sealed partial class DashboardTests : IDisposable
 {
+    private readonly SmileApp _app = new();
+
+    public void Dispose() => _app.Dispose();
+
     [Theory]
     [InlineData("deploy/grafana/smileapi.json")]
     [InlineData("deploy/prometheus/alerts.yml")]
     public async Task Every_name_that_is_asked_for_is_among_the_metrics(string file)
     {
         RecordEverything();
-        await app.ClassifyAsync(Repository.Sample("mean-smile.png"));
-        using var refused = await app.PostAsync([]);
-        var metrics = await app.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
+        await _app.ClassifyAsync(Repository.Sample("mean-smile.png"));
+        using var refused = await _app.PostAsync([]);
+        var metrics = await _app.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
         var told = Sample().Matches(metrics).GroupBy(match => match.Groups["name"].Value).ToDictionary(
             group => group.Key, group => group.SelectMany(match => Label().Matches(match.Groups["labels"].Value)).Select(label => label.Groups[1].Value).ToHashSet());
 
@@ -49,7 +54,7 @@ public sealed partial class DashboardTests(SmileApp app)
     /// <summary>What has never happened is not in <c>/metrics</c>.</summary>
     private void RecordEverything()
     {
-        var metrics = app.Get<SmileMetrics>();
+        var metrics = _app.Get<SmileMetrics>();
         metrics.DecodeGivenUp(ImageFormat.Jpeg);
         metrics.RunFailed(Network.Smile, InferenceFailure.Hung);
         metrics.RunnerReplaced();

@@ -13,6 +13,7 @@ namespace SmileApi.Tests.Operations;
 /// The whole service over its real networks, each of which is broken in each way: its own requests fail and no others, readiness
 /// tells of it, and it recovers by itself.
 /// </summary>
+[Collection(nameof(Alone))]
 public sealed class FaultRecoveryTests
 {
     public enum Fault
