@@ -56,8 +56,6 @@ FROM chiseled AS service
 LABEL org.opencontainers.image.title="SmileApi" \
       org.opencontainers.image.description="Says over HTTP how likely it is that a face smiles. The code is MIT; the weights come from pictures that allow research use only." \
       org.opencontainers.image.licenses="MIT AND LicenseRef-SmileApi-Weights-Research-Only"
-# Memory of a large decoded picture goes back to the system at once, instead of staying in the C library's heap in pieces.
-ENV MALLOC_MMAP_THRESHOLD_=1048576
 COPY --from=native /native/ /
 COPY --from=service-build /app /app
 WORKDIR /app
@@ -73,7 +71,7 @@ LABEL org.opencontainers.image.title="SmileApi for NVIDIA GPUs" \
       org.opencontainers.image.description="Says over HTTP how likely it is that a face smiles. The code is MIT; the weights come from pictures that allow research use only." \
       org.opencontainers.image.licenses="MIT AND LicenseRef-SmileApi-Weights-Research-Only"
 ENV APP_UID=1654 ASPNETCORE_HTTP_PORTS=8080 DOTNET_RUNNING_IN_CONTAINER=true DOTNET_ROOT=/usr/share/dotnet \
-    MALLOC_MMAP_THRESHOLD_=1048576 Inference__Provider=cuda
+    Inference__Provider=cuda
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends ca-certificates libssl3t64 libstdc++6 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*

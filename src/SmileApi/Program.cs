@@ -13,6 +13,8 @@ if (HealthProbe.IsAskedFor(args))
     return await HealthProbe.RunAsync(args);
 }
 
+NativeHeap.Configure();
+
 // Settings and models lie beside the program, from wherever it is started.
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 
@@ -30,6 +32,7 @@ builder.AddExplain();
 builder.AddAdmin();
 builder.AddHealth();
 builder.AddShutdown();
+builder.Services.AddHostedService<MemoryUpkeep>();
 builder.AddApiDescription();
 
 var app = builder.Build();

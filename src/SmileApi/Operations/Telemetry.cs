@@ -11,6 +11,9 @@ namespace SmileApi.Operations;
 /// <summary>What operators see: one log line a request, metrics to scrape, and traces when someone collects them.</summary>
 internal static class Telemetry
 {
+    /// <summary>Most combinations of labels of a metric, which memory is set aside for: requests by method, route and status have the most.</summary>
+    private const int MostSeries = 500;
+
     public static void AddLogging(this WebApplicationBuilder builder) =>
         builder.Services.AddSerilog((services, logging) => logging
             .ReadFrom.Configuration(services.GetRequiredService<IConfiguration>())
@@ -27,6 +30,7 @@ internal static class Telemetry
         var telemetry = builder.Services.AddOpenTelemetry().WithMetrics(metrics =>
         {
             metrics.AddMeter(SmileMetrics.MeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
+            metrics.AddView(_ => new MetricStreamConfiguration { CardinalityLimit = MostSeries });
             if (collected)
             {
                 metrics.AddOtlpExporter();

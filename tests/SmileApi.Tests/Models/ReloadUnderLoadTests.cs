@@ -22,7 +22,7 @@ public sealed class ReloadUnderLoadTests
         await File.WriteAllBytesAsync(Path.Combine(folder.FullName, "0.onnx"), models[0]);
         await File.WriteAllBytesAsync(Path.Combine(folder.FullName, "1.onnx"), models[1]);
         var hash = Convert.ToHexStringLower(SHA256.HashData("open, sesame"u8));
-        var (process, http) = await ServiceProcess.StartAsync(("Model__Folder", folder.FullName), ("Admin__KeyHash", hash), ("MALLOC_MMAP_THRESHOLD_", "1048576")); // As in the container.
+        var (process, http) = await ServiceProcess.StartAsync(("Model__Folder", folder.FullName), ("Admin__KeyHash", hash));
         using (http)
         await using (process)
         {

@@ -1,0 +1,29 @@
+using Microsoft.Extensions.Time.Testing;
+using SmileApi.Operations;
+
+namespace SmileApi.Tests.Operations;
+
+[Collection(nameof(Alone))]
+public sealed class MemoryUpkeepTests
+{
+    [Fact(Timeout = 60_000)]
+    public async Task Each_minute_the_two_youngest_generations_are_collected()
+    {
+        var aborted = TestContext.Current.CancellationToken;
+        var time = new FakeTimeProvider();
+        using var upkeep = new MemoryUpkeep(time);
+        await upkeep.StartAsync(aborted);
+        for (var minute = 0; minute < 3; minute++)
+        {
+            var collected = GC.CollectionCount(1);
+            time.Advance(TimeSpan.FromMinutes(1));
+            while (GC.CollectionCount(1) == collected)
+            {
+                await Task.Delay(10, aborted); // Not for ever: the test has a limit.
+            }
+        }
+
+        await upkeep.StopAsync(aborted);
+        Assert.True(upkeep.ExecuteTask!.IsCompletedSuccessfully);
+    }
+}
