@@ -27,7 +27,7 @@ COPY samples samples
 COPY src/SmileApi src/SmileApi
 COPY src/SmileApi.Imaging src/SmileApi.Imaging
 COPY src/SmileApi.Inference src/SmileApi.Inference
-# Compiled ahead for this processor architecture: a quarter less to do until the service is ready, for 4 MB more of image.
+# Compiled ahead for this processor architecture: a fifth less CPU time until the service is ready, for 7 MB more of image.
 RUN dotnet publish src/SmileApi -c Release --no-restore -p:Accelerator=$ACCELERATOR -p:PublishReadyToRun=true -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble AS runtime
