@@ -191,7 +191,8 @@ internal static class EndToEnd
         static void Line(string what, string figure) => AnsiConsole.MarkupLineInterpolated($"{what}: [bold]{figure}[/]");
     }
 
-    private static string Machine()
+    /// <summary>What the figures were measured on.</summary>
+    public static string Machine()
     {
         var processor = File.Exists("/proc/cpuinfo")
             ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim()

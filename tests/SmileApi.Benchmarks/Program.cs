@@ -9,6 +9,10 @@ Option<DirectoryInfo?> output = new("--out") { Description = "A folder for the f
 
 var service = new Command("service", "The service beside its floor and beside what one writes in an afternoon, at 1 to 128 callers.") { rounds, seconds, output };
 service.SetAction(parsed => EndToEnd.RunAsync(parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)?.FullName));
+Option<string[]> only = new("--only") { Description = "Measure this stage alone; may be given several times.", DefaultValueFactory = _ => [] };
+Option<DirectoryInfo?> tables = new("--out") { Description = "A folder for the figures (stages.json and stages.md)." };
+var stages = new Command("stages", "Each stage of a request by itself: sniff, decode, crop, detect, infer, batcher, JSON.") { only, tables };
+stages.SetAction((parsed, _) => StageRun.RunAsync(parsed.GetValue(only)!, parsed.GetValue(tables)?.FullName));
 var faces = new Command("faces", "What finding faces costs.");
 faces.SetAction(_ => FaceCosts.RunAsync());
-return await new RootCommand("Measures what the service costs.") { service, faces, Accelerator.Throughput(), Accelerator.Memory() }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures what the service costs.") { stages, service, faces, Accelerator.Throughput(), Accelerator.Memory() }.Parse(args).InvokeAsync();

@@ -115,7 +115,7 @@ internal sealed partial class SessionRunners : IDisposable
     /// <summary>A run has not ended in time and was given up. Its runner comes back when it does.</summary>
     public void Hung() => Break("hang");
 
-    /// <summary>Runs each batch size once; without fixed shapes, the largest and the smallest tile stand for all.</summary>
+    /// <summary>Runs each batch size once; without fixed shapes, the largest and the smallest batch and tile stand for all.</summary>
     public void Warm(int maxBatch, CancellationToken aborted)
     {
         IEnumerable<(int Width, int Height)> tiles = Device.FixedShapes ? FixedShapes.Tiles : [(FaceSearch.MaxTileSide, FaceSearch.MaxTileSide), (32, 32)];
@@ -127,7 +127,7 @@ internal sealed partial class SessionRunners : IDisposable
             {
                 var image = new float[kind.Pixels];
                 var most = kind.MaxBatch(maxBatch);
-                foreach (var count in Device.FixedShapes ? FixedShapes.Batches(most).Select(size => Math.Min(size, most)) : Enumerable.Range(1, most))
+                foreach (var count in Device.FixedShapes ? FixedShapes.Batches(most).Select(size => Math.Min(size, most)) : [1, most])
                 {
                     if (aborted.IsCancellationRequested)
                     {

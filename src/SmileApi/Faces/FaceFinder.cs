@@ -26,7 +26,7 @@ internal sealed class FaceFinder(
     DynamicBatcher batcher, IOptions<FacesOptions> options, SmileMetrics metrics, TimeProvider time)
 {
     /// <summary>How many pixels decoding leaves at least of the side of the smallest face's box.</summary>
-    private const int DecodedMinFace = 28;
+    public const int DecodedMinFace = 28;
 
     /// <summary>Decides how to read and search a picture, before a pixel of it is decoded.</summary>
     /// <param name="detector">What will search it.</param>

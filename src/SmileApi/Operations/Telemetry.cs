@@ -4,6 +4,7 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using Serilog;
 using Serilog.Events;
+using Serilog.Settings.Configuration;
 using SmileApi.Access;
 
 namespace SmileApi.Operations;
@@ -11,12 +12,15 @@ namespace SmileApi.Operations;
 /// <summary>What operators see: one log line a request, metrics to scrape, and traces when someone collects them.</summary>
 internal static class Telemetry
 {
-    /// <summary>Most combinations of labels of a metric, which memory is set aside for: requests by method, route and status have the most.</summary>
-    private const int MostSeries = 500;
+    /// <summary>Where the sinks that settings name are looked for. By itself Serilog reads through the list of all libraries for them at each start.</summary>
+    private static readonly ConfigurationReaderOptions s_sinks = new(typeof(ConsoleLoggerConfigurationExtensions).Assembly, typeof(FileLoggerConfigurationExtensions).Assembly);
 
     public static void AddLogging(this WebApplicationBuilder builder) =>
         builder.Services.AddSerilog((services, logging) => logging
-            .ReadFrom.Configuration(services.GetRequiredService<IConfiguration>())
+            // Where it may log at all, the host makes an activity and a scope for each request, a kilobyte of garbage that no line of
+            // the log shows. It says nothing that is not said elsewhere; who collects traces gets their activities all the same.
+            .MinimumLevel.Override("Microsoft.AspNetCore.Hosting.Diagnostics", LevelAlias.Off)
+            .ReadFrom.Configuration(services.GetRequiredService<IConfiguration>(), s_sinks)
             .Filter.ByExcluding(IsDrainOfTheGone)
             .Enrich.FromLogContext());
 
@@ -30,7 +34,6 @@ internal static class Telemetry
         var telemetry = builder.Services.AddOpenTelemetry().WithMetrics(metrics =>
         {
             metrics.AddMeter(SmileMetrics.MeterName).AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
-            metrics.AddView(_ => new MetricStreamConfiguration { CardinalityLimit = MostSeries });
             if (collected)
             {
                 metrics.AddOtlpExporter();
