@@ -7,6 +7,7 @@ using SmileApi.Explain;
 using SmileApi.Faces;
 using SmileApi.Models;
 using SmileApi.Operations;
+using SmileApi.Streams;
 
 if (HealthProbe.IsAskedFor(args))
 {
@@ -26,6 +27,7 @@ builder.AddFaces();
 builder.AddBatching();
 builder.AddClassify();
 builder.AddBatches();
+builder.AddStreams();
 builder.AddExplain();
 builder.AddAdmin();
 builder.AddHealth();
@@ -38,9 +40,11 @@ app.UseRequestLog();
 app.UseProblems();
 app.UseShutdown();
 app.UseAccess();
+app.UseStreams();
 
 app.MapClassify();
 app.MapBatches();
+app.MapStreams();
 app.MapExplain();
 app.MapModel();
 app.MapHistory();
