@@ -45,7 +45,7 @@ internal sealed class FrameSocket(HttpClient http) : IDisposable
         {
             await foreach (var frame in frames.WithCancellation(cancellationToken).ConfigureAwait(false))
             {
-                if (!await TryAsync(_socket.SendAsync(frame, WebSocketMessageType.Binary, endOfMessage: true, cancellationToken).AsTask()).ConfigureAwait(false))
+                if (!await TryAsync(() => _socket.SendAsync(frame, WebSocketMessageType.Binary, endOfMessage: true, cancellationToken).AsTask()).ConfigureAwait(false))
                 {
                     return;
                 }
@@ -57,7 +57,7 @@ internal sealed class FrameSocket(HttpClient http) : IDisposable
             throw;
         }
 
-        await TryAsync(_socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, cancellationToken)).ConfigureAwait(false);
+        await TryAsync(() => _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, cancellationToken)).ConfigureAwait(false);
     }
 
     /// <returns>The next answer; null when the stream has been closed because there was nothing more to say.</returns>
@@ -69,14 +69,14 @@ internal sealed class FrameSocket(HttpClient http) : IDisposable
             var message = await _socket.ReceiveAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
             if (message.MessageType == WebSocketMessageType.Close)
             {
-                await TryAsync(_socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, cancellationToken)).ConfigureAwait(false);
+                await TryAsync(() => _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, cancellationToken)).ConfigureAwait(false);
                 return _socket.CloseStatus is null or WebSocketCloseStatus.NormalClosure or WebSocketCloseStatus.Empty ? null : throw new SmileApiException(Closed());
             }
 
             var answer = await JsonSerializer.DeserializeAsync(WebSocketStream.CreateReadableMessageStream(_socket), ClientJson.Default.FrameAnswer, cancellationToken).ConfigureAwait(false);
             return answer ?? throw new HttpRequestException("The service has answered with nothing.");
         }
-        catch (Exception e) when (e is WebSocketException or JsonException)
+        catch (Exception e) when (e is WebSocketException or IOException or JsonException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new HttpRequestException("The stream has broken off.", e);
         }
@@ -91,11 +91,12 @@ internal sealed class FrameSocket(HttpClient http) : IDisposable
     private SmileProblem Closed() => new(
         "about:blank", "The service has closed the stream.", _socket.CloseStatus == WebSocketCloseStatus.EndpointUnavailable ? 503 : 400, _socket.CloseStatusDescription, null);
 
-    private static async Task<bool> TryAsync(Task sending)
+    /// <returns>False when there is no connection any more.</returns>
+    private static async Task<bool> TryAsync(Func<Task> send)
     {
         try
         {
-            await sending.ConfigureAwait(false);
+            await send().ConfigureAwait(false);
             return true;
         }
         catch (Exception e) when (e is WebSocketException or InvalidOperationException)
