@@ -78,6 +78,7 @@ internal sealed class FrameSocket(HttpClient http) : IDisposable
         }
         catch (Exception e) when (e is WebSocketException or IOException or JsonException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
+            cancellationToken.ThrowIfCancellationRequested(); // Then that is what has broken it.
             throw new HttpRequestException("The stream has broken off.", e);
         }
     }
