@@ -19,7 +19,8 @@ public sealed record SmileVerdict(
 /// <param name="Probability">Calibrated probability that it smiles, 0..1.</param>
 /// <param name="Box">Where it is.</param>
 /// <param name="Confidence">How sure the detector is that this is a face, 0..1; null when you said so (<see cref="FaceMode.Whole"/>).</param>
-public sealed record SmileFace(bool Smile, float Probability, FaceBox Box, float? Confidence);
+/// <param name="Id">The number that this face keeps from frame to frame of a stream; null elsewhere.</param>
+public sealed record SmileFace(bool Smile, float Probability, FaceBox Box, float? Confidence, int? Id = null);
 
 /// <summary>A rectangle in pixels of the upright picture; (0, 0) is its upper left corner.</summary>
 /// <param name="X">Left edge.</param>
@@ -95,6 +96,27 @@ public sealed record BatchResult(
         ?? throw new SmileApiException(Problem!, RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
 }
 
+/// <summary>What became of one frame of a stream.</summary>
+/// <param name="Frame">Which one, from 1 on, in the order in which they were sent.</param>
+/// <param name="Skipped">How many frames between the one answered before and this one were passed over, because a newer one had come.</param>
+/// <param name="Status">The HTTP status that the frame would have got by itself; 200 when there is a verdict.</param>
+/// <param name="Verdict">What the service says of it; null when there is a problem with it.</param>
+/// <param name="Events">Smiles that have started or ended; null when none has.</param>
+/// <param name="Problem">What is wrong with it; null when there is a verdict.</param>
+/// <param name="RetryAfterSeconds">In how many seconds trying again makes sense, if it does.</param>
+public sealed record FrameAnswer(
+    int Frame, int Skipped, int Status,
+    [property: JsonPropertyName("result")] SmileVerdict? Verdict,
+    IReadOnlyList<SmileEvent>? Events,
+    SmileProblem? Problem,
+    [property: JsonPropertyName("retryAfter")] double? RetryAfterSeconds);
+
+/// <summary>A smile has started or ended.</summary>
+/// <param name="Type"><c>smile-started</c> or <c>smile-ended</c>.</param>
+/// <param name="Face">Whose: the <see cref="SmileFace.Id"/> of a face.</param>
+/// <param name="Probability">That it smiles now; of a face that is gone, when it was last seen.</param>
+public sealed record SmileEvent(string Type, int Face, float Probability);
+
 /// <summary>An error as the service tells it: RFC 9457 problem details.</summary>
 /// <param name="Type"><c>urn:smileapi:problem:</c> and the kind's name; programs decide by it.</param>
 /// <param name="Title">The same short sentence for every problem of this kind.</param>
@@ -119,4 +141,5 @@ internal sealed record BatchDocument(IReadOnlyList<BatchResult> Results, SmilePr
 [JsonSerializable(typeof(SmileProblem))]
 [JsonSerializable(typeof(BatchDocument))]
 [JsonSerializable(typeof(ServedModel))]
+[JsonSerializable(typeof(FrameAnswer))]
 internal sealed partial class ClientJson : JsonSerializerContext;

@@ -44,15 +44,41 @@ public sealed record ClassifyOptions
     public TimeSpan? Deadline { get; init; }
 
     /// <summary>The query string, with its question mark; empty when nothing is said.</summary>
-    internal string Query()
-    {
-        var query = string.Join('&', new[]
-        {
-            Faces == FaceMode.Whole ? "faces=whole" : null, Named("threshold", Threshold), Named("confidence", Confidence), Named("minFace", MinFace), Named("limit", Limit),
-        }.Where(option => option is not null));
-        return query.Length > 0 ? $"?{query}" : "";
+    internal string Query() => QueryOf(Parameters);
 
-        static string? Named<T>(string name, T? value)
-            where T : struct, IFormattable => value is { } given ? $"{name}={given.ToString(null, CultureInfo.InvariantCulture)}" : null;
+    internal string?[] Parameters =>
+    [
+        Faces == FaceMode.Whole ? "faces=whole" : null, Named("threshold", Threshold), Named("confidence", Confidence), Named("minFace", MinFace), Named("limit", Limit),
+    ];
+
+    internal static string QueryOf(IEnumerable<string?> parameters)
+    {
+        var query = string.Join('&', parameters.Where(option => option is not null));
+        return query.Length > 0 ? $"?{query}" : "";
     }
+
+    internal static string? Named<T>(string name, T? value)
+        where T : struct, IFormattable => value is { } given ? $"{name}={given.ToString(null, CultureInfo.InvariantCulture)}" : null;
+}
+
+/// <summary>What may be said about the frames of a stream; everything has a default.</summary>
+public sealed record SmileStreamOptions
+{
+    /// <summary>What is said about each frame. Default: nothing.</summary>
+    public ClassifyOptions Frames { get; init; } = new();
+
+    /// <summary>Time constant over which each face's probability is smoothed, 0 to 60 seconds. Default: it is not.</summary>
+    public TimeSpan Smooth { get; init; }
+
+    /// <summary>From which probability on a smile starts, 0..1. Default: 0.1 above the threshold.</summary>
+    public float? Start { get; init; }
+
+    /// <summary>Below which probability it ends, 0..1, at most <see cref="Start"/>. Default: 0.1 below the threshold.</summary>
+    public float? End { get; init; }
+
+    internal string Query() => ClassifyOptions.QueryOf(
+    [
+        .. Frames.Parameters,
+        ClassifyOptions.Named("smooth", Smooth == TimeSpan.Zero ? null : (double?)Smooth.TotalSeconds), ClassifyOptions.Named("start", Start), ClassifyOptions.Named("end", End),
+    ]);
 }

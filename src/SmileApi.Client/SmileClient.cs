@@ -26,6 +26,8 @@ public sealed class SmileClient(HttpClient http)
     private const int LongestName = 255;
     private static readonly TimeSpan s_move = TimeSpan.FromSeconds(1);
 
+    internal const string TimeoutHeader = "X-Request-Timeout";
+
     /// <summary>Asks about a picture in memory.</summary>
     /// <param name="picture">An encoded JPEG, PNG or WebP.</param>
     /// <param name="options">What is said about it.</param>
@@ -104,6 +106,61 @@ public sealed class SmileClient(HttpClient http)
         }
     }
 
+    /// <summary>
+    /// Sends the frames of a camera over a WebSocket, each as soon as it is there, and reads the answers meanwhile. The newest frame wins:
+    /// where frames come faster than the service judges, or answers faster than they are read here, frames are skipped, and the next
+    /// answer says how many. When the last frame has been sent, its answer is waited for. Nothing is sent again.
+    /// </summary>
+    /// <param name="frames">Encoded JPEGs, PNGs or WebPs. One is not used any more when the next is asked for.</param>
+    /// <param name="options">What is said about all of them.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The answers, in the order of the frames; a frame that is refused says so in its <see cref="FrameAnswer.Problem"/>, and the stream goes on.</returns>
+    /// <exception cref="SmileApiException">The service does not open the stream, or has closed it before its end: it stops, for instance (503).</exception>
+    /// <exception cref="HttpRequestException">There is no connection, or it has broken.</exception>
+    public async IAsyncEnumerable<FrameAnswer> StreamAsync(
+        IAsyncEnumerable<ReadOnlyMemory<byte>> frames, SmileStreamOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(frames);
+        var address = new UriBuilder(new Uri(http.BaseAddress ?? throw new InvalidOperationException("The HTTP client has no base address."), "stream" + options?.Query()));
+        address.Scheme = address.Scheme == Uri.UriSchemeHttps ? Uri.UriSchemeWss : Uri.UriSchemeWs;
+        using var socket = new FrameSocket(http);
+        await socket.OpenAsync(address.Uri, options?.Frames.Deadline, cancellationToken).ConfigureAwait(false);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var sending = socket.SendAsync(frames, stop.Token);
+        try
+        {
+            while (await AnswerAsync().ConfigureAwait(false) is { } answer)
+            {
+                yield return answer;
+            }
+        }
+        finally
+        {
+            // Whoever stops reading wants nothing more to be sent.
+            await stop.CancelAsync().ConfigureAwait(false);
+            await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        async Task<FrameAnswer?> AnswerAsync()
+        {
+            try
+            {
+                return await socket.ReadAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (HttpRequestException)
+            {
+                await stop.CancelAsync().ConfigureAwait(false);
+                await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (sending.IsFaulted)
+                {
+                    await sending.ConfigureAwait(false); // The frames have failed, and not the connection.
+                }
+
+                throw;
+            }
+        }
+    }
+
     /// <summary>Asks what in the faces of a picture speaks for a smile, and what against one.</summary>
     /// <inheritdoc cref="ClassifyAsync(ReadOnlyMemory{byte}, ClassifyOptions?, CancellationToken)"/>
     public Task<SmileExplanation> ExplainAsync(ReadOnlyMemory<byte> picture, ClassifyOptions? options = null, CancellationToken cancellationToken = default) =>
@@ -138,6 +195,8 @@ public sealed class SmileClient(HttpClient http)
         using var response = await http.GetAsync(new Uri("model", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
         return await ReadAsync(response, ClientJson.Default.ServedModel, cancellationToken).ConfigureAwait(false);
     }
+
+    internal static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 
     private static async IAsyncEnumerable<List<SmilePicture>> InBatchesAsync(
         IAsyncEnumerable<SmilePicture> pictures, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -219,7 +278,7 @@ public sealed class SmileClient(HttpClient http)
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(accept));
         if (options?.Deadline is { } deadline)
         {
-            request.Headers.Add("X-Request-Timeout", deadline.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture));
+            request.Headers.Add(TimeoutHeader, Seconds(deadline));
         }
 
         return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
@@ -232,7 +291,7 @@ public sealed class SmileClient(HttpClient http)
             ?? throw new HttpRequestException("The service has answered with nothing.");
     }
 
-    private static async Task ThrowIfRefusedAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    internal static async Task ThrowIfRefusedAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         if (response.IsSuccessStatusCode)
         {

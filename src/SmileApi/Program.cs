@@ -7,6 +7,7 @@ using SmileApi.Explain;
 using SmileApi.Faces;
 using SmileApi.Models;
 using SmileApi.Operations;
+using SmileApi.Streams;
 
 if (HealthProbe.IsAskedFor(args))
 {
@@ -28,6 +29,7 @@ builder.AddFaces();
 builder.AddBatching();
 builder.AddClassify();
 builder.AddBatches();
+builder.AddStreams();
 builder.AddExplain();
 builder.AddAdmin();
 builder.AddHealth();
@@ -41,9 +43,11 @@ app.UseRequestLog();
 app.UseProblems();
 app.UseShutdown();
 app.UseAccess();
+app.UseStreams();
 
 app.MapClassify();
 app.MapBatches();
+app.MapStreams();
 app.MapExplain();
 app.MapModel();
 app.MapHistory();

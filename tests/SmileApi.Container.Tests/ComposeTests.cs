@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text;
 using System.Text.Json;
 using SmileApi.Tests;
 
@@ -101,6 +103,7 @@ public sealed class ComposeTests(ServiceImage image) : IAsyncLifetime
         using var farTooLarge = await PostAsync(new byte[50 << 20]);
         using var metrics = await _http.GetAsync(new Uri("/metrics", UriKind.Relative));
         using var page = await _http.GetAsync(new Uri("/swagger/index.html", UriKind.Relative));
+        var frame = await AskOverStreamAsync();
         await ComposeAsync("stop", "--timeout", "1", "smileapi", "replica");
         using var nobody = await PostAsync(_picture);
 
@@ -115,6 +118,7 @@ public sealed class ComposeTests(ServiceImage image) : IAsyncLifetime
         Assert.Equal(TimeSpan.FromSeconds(2), nobody.Headers.RetryAfter?.Delta);
         Assert.Equal(404, (int)metrics.StatusCode);
         Assert.Equal(200, (int)page.StatusCode);
+        Assert.Contains("\"frame\":1,\"skipped\":0,\"status\":200", frame, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,6 +139,18 @@ public sealed class ComposeTests(ServiceImage image) : IAsyncLifetime
             var groups = (await _prometheus.GetFromJsonAsync<JsonElement>(new Uri("/api/v1/rules", UriKind.Relative))).GetProperty("data").GetProperty("groups");
             return [.. groups.EnumerateArray().SelectMany(group => group.GetProperty("rules").EnumerateArray()).Select(rule => rule.GetProperty("health").GetString())];
         }
+    }
+
+    /// <summary>Opens a stream through nginx as a page from there does, and sends a frame.</summary>
+    private async Task<string> AskOverStreamAsync()
+    {
+        using var stream = new ClientWebSocket();
+        stream.Options.SetRequestHeader("Origin", _http.BaseAddress!.GetLeftPart(UriPartial.Authority));
+        await stream.ConnectAsync(new UriBuilder(new Uri(_http.BaseAddress, "/stream?faces=whole")) { Scheme = "ws" }.Uri, CancellationToken.None);
+        await stream.SendAsync(_picture, WebSocketMessageType.Binary, endOfMessage: true, CancellationToken.None);
+        var answer = new byte[16 << 10];
+        var message = await stream.ReceiveAsync(answer, CancellationToken.None);
+        return Encoding.UTF8.GetString(answer, 0, message.Count);
     }
 
     private async Task<HttpResponseMessage> PostAsync(byte[] body, string query = "")

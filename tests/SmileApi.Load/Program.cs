@@ -32,6 +32,12 @@ Option<Uri?> address = new("--address")
     },
 };
 Option<double> rate = new("--rate") { Description = "Requests a second. Default 20.", DefaultValueFactory = _ => 20 };
+Option<int> cameras = new("--cameras") { Description = "How many at a time. Default 2.", DefaultValueFactory = _ => 2 };
+Option<double> fps = new("--fps") { Description = "Frames a second of each camera. Default 30.", DefaultValueFactory = _ => 30 };
+Option<int> filmed = new("--seconds") { Description = "How long they film. Default 60.", DefaultValueFactory = _ => 60 };
+Bound(cameras, 1, 100);
+Bound(fps, 1, 240);
+Bound(filmed, 5, 3600);
 Bound(rate, 0.1, 1000);
 Bound(seconds, 1, 3600);
 Bound(factor, 1, 100);
@@ -49,18 +55,25 @@ var root = new RootCommand("Loads the service on this machine and says how it bo
         service => Soak.RunAsync(service, TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(workers))),
     Mode("batch", "Many pictures in one request, as a form and as lines, with a broken one in the middle; memory must stay flat on both sides.", [pictures], parsed =>
         service => Batch.RunAsync(service, parsed.GetValue(pictures))),
+    Mode("stream", "Cameras that stream frames to the service on one core; answers must keep up with them.", [cameras, fps, filmed], parsed =>
+        service => Cameras.RunAsync(service, parsed.GetValue(cameras), parsed.GetValue(fps), TimeSpan.FromSeconds(parsed.GetValue(filmed))), Cameras.OneCore),
     SteadyMode(),
 };
 // A load that is interrupted waits for the answers to what it has sent.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) });
 
-Command Mode(string name, string description, Option[] options, Func<ParseResult, Func<Service, Task<bool>>> run)
+Command Mode(string name, string description, Option[] options, Func<ParseResult, Func<Service, Task<bool>>> run, IReadOnlyDictionary<string, string>? own = null)
 {
     var command = new Command(name, description);
     Array.ForEach([.. options, set], command.Options.Add);
     command.SetAction(async (parsed, _) =>
     {
         var settings = parsed.GetValue(set)!.Select(setting => setting.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1]);
+        foreach (var (setting, value) in own ?? new Dictionary<string, string>())
+        {
+            settings.TryAdd(setting, value);
+        }
+
         await using var service = await Service.StartAsync(settings);
         return await run(parsed)(service) ? 0 : 1;
     });

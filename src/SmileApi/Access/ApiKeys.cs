@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 using SmileApi.Classify;
 using SmileApi.Operations;
 
@@ -34,13 +35,17 @@ internal sealed class ApiKeys(IOptions<AccessOptions> options)
 }
 
 /// <summary>
-/// Tells who asks by the header <c>X-API-Key</c> or <c>Authorization: Bearer</c>; the user's name is the key's. Written against the
+/// Tells who asks by the header <c>X-API-Key</c> or <c>Authorization: Bearer</c>, or of a WebSocket by a subprotocol, the one header
+/// that a page can set there; the user's name is the key's. Written against the
 /// bare interface, because the framework's base class comes with keys for cookies, which it stores in the home folder.
 /// </summary>
 internal sealed class ApiKeyHandler(ApiKeys keys) : IAuthenticationHandler
 {
     public const string Scheme = "ApiKey";
     public const string Header = "X-API-Key";
+
+    /// <summary>What goes before the key in the name of a subprotocol.</summary>
+    public const string Subprotocol = "smileapi.key.";
 
     private const string Bearer = "Bearer ";
 
@@ -90,6 +95,8 @@ internal sealed class ApiKeyHandler(ApiKeys keys) : IAuthenticationHandler
         }
 
         var authorization = headers.Authorization.ToString();
-        return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..].Trim() : null;
+        return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            ? authorization[Bearer.Length..].Trim()
+            : Array.Find(headers.GetCommaSeparatedValues(HeaderNames.SecWebSocketProtocol), name => name.StartsWith(Subprotocol, StringComparison.Ordinal))?[Subprotocol.Length..];
     }
 }

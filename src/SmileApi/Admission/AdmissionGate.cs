@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
 using SmileApi.Batching;
 using SmileApi.Classify;
@@ -93,7 +92,7 @@ internal sealed class AdmissionGate
             {
                 _arriving++;
                 problem = null;
-                admission = new Admission(this, lease, held, ofBatch: false);
+                admission = new Admission(this, new UploadHold(_memory, lease, held), ofBatch: false);
             }
             else
             {
@@ -119,7 +118,7 @@ internal sealed class AdmissionGate
                 if (!IsFull() && _memory.TryTakeForUpload(MemoryBudget.FirstBuffer) is { } lease)
                 {
                     _arriving++;
-                    return new Admission(this, lease, MemoryBudget.FirstBuffer, ofBatch: true);
+                    return new Admission(this, new UploadHold(_memory, lease, MemoryBudget.FirstBuffer), ofBatch: true);
                 }
 
                 left = NextToLeave();
@@ -128,6 +127,22 @@ internal sealed class AdmissionGate
             await left.WaitAsync(aborted);
         }
     }
+
+    /// <summary>
+    /// Lets a frame of a stream in if there is memory for it. It is no place that is asked for: the stream has been let in itself, and
+    /// takes one when its newest frame's turn has come.
+    /// </summary>
+    /// <param name="room">When the result is true, what the frame disposes when its bytes are gone.</param>
+    /// <param name="problem">When the result is false, what the caller is told.</param>
+    public bool TryEnterFromStream([NotNullWhen(true)] out FrameRoom? room, [NotNullWhen(false)] out Problem? problem)
+    {
+        room = _memory.TryTakeForUpload(MemoryBudget.FirstBuffer) is { } lease ? new FrameRoom(this, new UploadHold(_memory, lease, MemoryBudget.FirstBuffer)) : null;
+        problem = room is null ? Overloaded(TooManyBytes) : null;
+        return room is not null;
+    }
+
+    /// <summary>What a frame is told for which no place was free in time.</summary>
+    public Problem NoPlace() => Overloaded(TooMuchWork);
 
     /// <summary>The answer to a request for which there is no room: how long what is inside will take, by the measured pace.</summary>
     private Problem Overloaded(string reason) =>
@@ -177,7 +192,7 @@ internal sealed class AdmissionGate
         }
     }
 
-    /// <summary>Waits for a place at work. All batches together have half of the places that there are in lasting overload: others come, too.</summary>
+    /// <summary>Waits for a place at work. All batches and streams together have half of the places that there are in lasting overload: others come, too.</summary>
     private async ValueTask BeginWorkOfBatchAsync(CancellationToken aborted)
     {
         while (true)
@@ -238,13 +253,27 @@ internal sealed class AdmissionGate
         waiting?.TrySetResult();
     }
 
-    private void Leave(bool worked, bool ofBatch)
+    private void EndWorkOfBatch()
+    {
+        TaskCompletionSource? waiting;
+        lock (_lock)
+        {
+            _arriving++;
+            _working--;
+            _workingForBatches--;
+            (waiting, _nextToLeave) = (_nextToLeave, null);
+        }
+
+        waiting?.TrySetResult();
+    }
+
+    private void Leave(bool worked, bool forBatch)
     {
         TaskCompletionSource? waiting;
         lock (_lock)
         {
             (worked ? ref _working : ref _arriving)--;
-            _workingForBatches -= worked && ofBatch ? 1 : 0;
+            _workingForBatches -= forBatch ? 1 : 0;
             (waiting, _nextToLeave) = (_nextToLeave, null);
         }
 
@@ -252,11 +281,10 @@ internal sealed class AdmissionGate
     }
 
     /// <summary>A request, or a picture of a batch, that has been let in, and the memory that it holds; used by one caller, who disposes it at its end.</summary>
-    public sealed class Admission(AdmissionGate gate, RateLimitLease first, long held, bool ofBatch) : IUploadRoom, IDisposable
+    public sealed class Admission(AdmissionGate gate, UploadHold hold, bool ofBatch) : IUploadRoom, IDisposable
     {
-        private readonly List<RateLimitLease> _leases = [first];
-        private long _held = held;
         private bool _working;
+        private bool _worksForBatch;
         private bool _growsAlone;
         private bool _left;
 
@@ -268,7 +296,7 @@ internal sealed class AdmissionGate
                 return gate.Overloaded(TooManyBytes);
             }
 
-            while (bytes > _held)
+            while (true)
             {
                 Task left;
                 lock (gate._lock)
@@ -276,38 +304,41 @@ internal sealed class AdmissionGate
                     left = ofBatch ? gate.NextToLeave() : Task.CompletedTask;
                 }
 
-                if (gate._memory.TryTakeForUpload(bytes - _held) is { } lease)
+                if (hold.TryGrow(bytes))
                 {
-                    _leases.Add(lease);
-                    _held = bytes;
+                    return null;
                 }
-                else if (!ofBatch || aborted.IsCancellationRequested)
+
+                if (!ofBatch || aborted.IsCancellationRequested)
                 {
                     return gate.Overloaded(TooManyBytes);
                 }
-                else
-                {
-                    await left.WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                }
-            }
 
-            return null;
+                await left.WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
 
         /// <summary>Takes memory for an answer that is as large as an upload, beside what is held.</summary>
         /// <returns>As <see cref="HoldAsync"/>.</returns>
-        public ValueTask<Problem?> HoldMoreAsync(long bytes, CancellationToken aborted) => HoldAsync(_held + bytes, aborted);
+        public ValueTask<Problem?> HoldMoreAsync(long bytes, CancellationToken aborted) => HoldAsync(hold.Bytes + bytes, aborted);
 
         /// <summary>The upload is here, and its work may begin, unless too many others have arrived in the meantime.</summary>
         public bool TryBeginWork([NotNullWhen(false)] out Problem? problem) => _working = gate.TryBeginWork(out problem);
 
-        /// <summary>The picture is here, and its work begins as soon as there is room.</summary>
+        /// <summary>The picture of a batch, or the frame of a stream, is here, and its work begins as soon as there is room.</summary>
         /// <param name="aborted">Nobody waits any more.</param>
         public async ValueTask BeginWorkAsync(CancellationToken aborted)
         {
             StopGrowing();
             await gate.BeginWorkOfBatchAsync(aborted);
-            _working = true;
+            _working = _worksForBatch = true;
+        }
+
+        /// <summary>The stream's frame is answered; it goes on, and takes a place again for the next one.</summary>
+        public void EndWork()
+        {
+            _working = _worksForBatch = false;
+            gate.EndWorkOfBatch();
         }
 
         public void Dispose()
@@ -315,9 +346,9 @@ internal sealed class AdmissionGate
             if (!_left)
             {
                 _left = true;
-                _leases.ForEach(lease => lease.Dispose());
+                hold.Dispose();
                 StopGrowing();
-                gate.Leave(_working, ofBatch);
+                gate.Leave(_working, _worksForBatch);
             }
         }
 
@@ -329,5 +360,12 @@ internal sealed class AdmissionGate
                 gate.HasGrown();
             }
         }
+    }
+    /// <summary>The memory that a frame of a stream holds. It does not wait for more: newer frames come.</summary>
+    public sealed class FrameRoom(AdmissionGate gate, UploadHold hold) : IUploadRoom, IDisposable
+    {
+        public ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted) => new(hold.TryGrow(bytes) ? null : gate.Overloaded(TooManyBytes));
+
+        public void Dispose() => hold.Dispose();
     }
 }

@@ -156,3 +156,30 @@ internal sealed class MemoryBudget : IDisposable
         QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
     });
 }
+
+/// <summary>What an upload has taken of the budget; it grows, and goes back as a whole. Used by one caller.</summary>
+/// <param name="first">Owned from now on.</param>
+/// <param name="bytes">How much that is.</param>
+internal sealed class UploadHold(MemoryBudget memory, RateLimitLease first, long bytes) : IDisposable
+{
+    private readonly List<RateLimitLease> _leases = [first];
+
+    /// <summary>All that is held.</summary>
+    public long Bytes { get; private set; } = bytes;
+
+    /// <summary>Takes more, as far as there is any left.</summary>
+    /// <param name="total">What is wanted altogether.</param>
+    /// <returns>Whether as much is held now.</returns>
+    public bool TryGrow(long total)
+    {
+        if (total > Bytes && memory.TryTakeForUpload(total - Bytes) is { } lease)
+        {
+            _leases.Add(lease);
+            Bytes = total;
+        }
+
+        return total <= Bytes;
+    }
+
+    public void Dispose() => _leases.ForEach(lease => lease.Dispose());
+}

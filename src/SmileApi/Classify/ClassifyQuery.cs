@@ -16,14 +16,19 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
 
     private static readonly string[] s_known = ["faces", "threshold", "confidence", "minFace", "limit"];
 
-    public static bool TryRead(IQueryCollection query, [NotNullWhen(true)] out ClassifyQuery? options, [NotNullWhen(false)] out Problem? problem)
+    public static bool TryRead(IQueryCollection query, [NotNullWhen(true)] out ClassifyQuery? options, [NotNullWhen(false)] out Problem? problem) =>
+        TryRead(query, [], out options, out problem);
+
+    /// <param name="others">Names of parameters that the endpoint has besides, and reads itself.</param>
+    public static bool TryRead(
+        IQueryCollection query, ReadOnlySpan<string> others, [NotNullWhen(true)] out ClassifyQuery? options, [NotNullWhen(false)] out Problem? problem)
     {
         options = null;
-        if (Unknown(query) is { } unknown)
+        if (Unknown(query, others) is { } unknown)
         {
             // A misspelt option that is passed over would be worse than one that is refused.
             problem = new Problem(
-                ProblemKind.InvalidParameter, $"There is no query parameter '{Shortened(unknown)}'; there are {string.Join(", ", s_known)}.");
+                ProblemKind.InvalidParameter, $"There is no query parameter '{Shortened(unknown)}'; there are {string.Join(", ", [.. s_known, .. others])}.");
             return false;
         }
 
@@ -41,11 +46,11 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
     }
 
     /// <returns>The name of a parameter that there is not.</returns>
-    private static string? Unknown(IQueryCollection query)
+    private static string? Unknown(IQueryCollection query, ReadOnlySpan<string> others)
     {
         foreach (var (name, _) in query)
         {
-            if (!s_known.AsSpan().Contains(name, StringComparer.OrdinalIgnoreCase))
+            if (!s_known.AsSpan().Contains(name, StringComparer.OrdinalIgnoreCase) && !others.Contains(name, StringComparer.OrdinalIgnoreCase))
             {
                 return name;
             }
@@ -62,7 +67,7 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
         return problem is null;
     }
 
-    private static bool TryNumber<T>(
+    public static bool TryNumber<T>(
         IQueryCollection query, string name, T least, T most, out T? number, [NotNullWhen(false)] out Problem? problem)
         where T : struct, INumber<T>
     {

@@ -38,6 +38,13 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     /// <summary>The kinds that only batches meet, as a whole.</summary>
     public static readonly IReadOnlyList<ProblemKind> OfBatches = [BatchTooLong, UnsupportedMediaType];
 
+    // Of GET /stream alone.
+    public static readonly ProblemKind OriginNotAllowed = new("origin-not-allowed", 403, "Pages of this origin may not open a stream.");
+    public static readonly ProblemKind UpgradeRequired = new("upgrade-required", 426, "This address speaks WebSocket only.");
+
+    /// <summary>The kinds that only who opens a stream meets.</summary>
+    public static readonly IReadOnlyList<ProblemKind> OfStreams = [OriginNotAllowed, UpgradeRequired];
+
     // Of POST /admin/model alone.
     public static readonly ProblemKind AdminKeyInvalid = new("admin-key-invalid", 401, "The administrator's key is missing or wrong.");
     public static readonly ProblemKind ReloadInProgress = new("reload-in-progress", 409, "Other models are being loaded now.");
@@ -51,7 +58,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     [
         EmptyUpload, MalformedRequest, InvalidParameter, Unauthorized, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
         UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, PictureTooSlow, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
-        InferenceTimeout, Overloaded, NotReady, DeadlineExceeded, NoExplanation, .. OfBatches, .. OfAdministration,
+        InferenceTimeout, Overloaded, NotReady, DeadlineExceeded, NoExplanation, .. OfBatches, .. OfStreams, .. OfAdministration,
     ];
 
     public string Type => $"urn:smileapi:problem:{Name}";

@@ -5,6 +5,7 @@ using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
 using SmileApi.Models;
+using SmileApi.Streams;
 
 namespace SmileApi.Classify;
 
@@ -37,7 +38,9 @@ internal sealed record Verdict(
 /// <param name="Probability">Calibrated probability that it smiles, 0..1.</param>
 /// <param name="Box">Where the face is: the part in the picture of a square that a person would draw round it. The whole picture with <c>faces=whole</c>.</param>
 /// <param name="Confidence">How sure the detector is that this is a face, 0..1; null when the caller said so (<c>faces=whole</c>).</param>
-internal sealed record FaceVerdict(bool Smile, float Probability, Box Box, float? Confidence)
+/// <param name="Id">Of a stream's faces alone: the number that this face keeps from frame to frame.</param>
+internal sealed record FaceVerdict(
+    bool Smile, float Probability, Box Box, float? Confidence, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Id = null)
 {
     public static FaceVerdict Of(FoundFace face, float probability, float threshold) => new(probability >= threshold, probability, face.Box, face.Confidence);
 }
@@ -78,6 +81,7 @@ internal sealed record ProblemDocument(string Type, string Title, int Status, st
 [JsonSerializable(typeof(BatchResult))]
 [JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(BatchEnd))]
+[JsonSerializable(typeof(FrameAnswer))]
 [JsonSerializable(typeof(ModelCard))]
 [JsonSerializable(typeof(ReloadRequest))]
 internal sealed partial class WireJson : JsonSerializerContext;

@@ -28,6 +28,7 @@ internal static class ApiDescription
             swagger.IncludeXmlComments(typeof(Program).Assembly);
             swagger.IncludeXmlComments(typeof(ModelMetadata).Assembly);
             swagger.OperationFilter<DescribeClassify>();
+            swagger.OperationFilter<DescribeStream>();
         });
         builder.Services.AddOptions<SwaggerGenOptions>().Configure<ApiKeys>((swagger, keys) =>
         {
@@ -74,7 +75,7 @@ internal sealed class DescribeClassify : IOperationFilter
             return;
         }
 
-        var kinds = ProblemKind.All.Except(ProblemKind.OfAdministration);
+        var kinds = ProblemKind.All.Except(ProblemKind.OfAdministration).Except(ProblemKind.OfStreams);
         kinds = context.ApiDescription.RelativePath == "classify/batch"
             ? ProblemKind.OfBatches.Concat(kinds.Except([ProblemKind.UnsupportedFormat, .. ProblemKind.OfBatches]))
             : kinds.Except(ProblemKind.OfBatches);
@@ -106,7 +107,7 @@ internal sealed class DescribeClassify : IOperationFilter
         }
     }
 
-    private static List<IOpenApiParameter> Options(string path) =>
+    public static List<IOpenApiParameter> Options(string path) =>
     [
         Query("faces", "`detect`: find the faces and judge each. `whole`: the picture is one face that fills it from the brow to below the lower lip.",
             new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["detect", "whole"], Default = "detect" }),
@@ -124,7 +125,7 @@ internal sealed class DescribeClassify : IOperationFilter
         {
             Name = AdmissionFilter.TimeoutHeader,
             In = ParameterLocation.Header,
-            Description = path == "classify/batch"
+            Description = path is "classify/batch" or "stream"
                 ? "Seconds within which each picture is to be answered, from its first byte on, such as `2.5`; one that is not gets a result with status 504. It can only shorten the service's own deadline."
                 : "Seconds within which the answer is wanted, such as `2.5`; after that it is 504 and no more work is done for it. It can only shorten the service's own deadline.",
             Schema = new OpenApiSchema { Type = JsonSchemaType.Number, ExclusiveMinimum = "0" },
@@ -221,7 +222,7 @@ internal sealed class DescribeClassify : IOperationFilter
         }
         """;
 
-    private static OpenApiParameter Query(string name, string description, OpenApiSchema schema) =>
+    public static OpenApiParameter Query(string name, string description, OpenApiSchema schema) =>
         new() { Name = name, In = ParameterLocation.Query, Description = description, Schema = schema };
 
     private static OpenApiSchema Object(string property, OpenApiSchema schema) => new()
@@ -231,10 +232,10 @@ internal sealed class DescribeClassify : IOperationFilter
         Properties = new Dictionary<string, IOpenApiSchema> { [property] = schema },
     };
 
-    private static string Kinds(string status, IEnumerable<ProblemKind> kinds) =>
+    public static string Kinds(string status, IEnumerable<ProblemKind> kinds) =>
         string.Join(" ", kinds.Where(kind => IsOf(kind, status)).Select(kind => $"`{kind.Name}`: {kind.Title}"));
 
-    private static JsonObject? ProblemExample(string status, IEnumerable<ProblemKind> kinds) => kinds.FirstOrDefault(kind => IsOf(kind, status)) is { } kind
+    public static JsonObject? ProblemExample(string status, IEnumerable<ProblemKind> kinds) => kinds.FirstOrDefault(kind => IsOf(kind, status)) is { } kind
         ? new JsonObject
         {
             ["type"] = kind.Type,
@@ -246,4 +247,41 @@ internal sealed class DescribeClassify : IOperationFilter
         : null;
 
     private static bool IsOf(ProblemKind kind, string status) => kind.Status.ToString(System.Globalization.CultureInfo.InvariantCulture) == status;
+}
+
+/// <summary>The query of a stream, and how it is refused. What goes over the WebSocket no OpenAPI document can say; the description does.</summary>
+internal sealed class DescribeStream : IOperationFilter
+{
+    private static readonly ProblemKind[] s_kinds =
+    [
+        ProblemKind.InvalidParameter, ProblemKind.Unauthorized, ProblemKind.RateLimited, ProblemKind.Overloaded, ProblemKind.NotReady, .. ProblemKind.OfStreams,
+    ];
+
+    public void Apply(OpenApiOperation operation, OperationFilterContext context)
+    {
+        if (context.ApiDescription.RelativePath != "stream")
+        {
+            return;
+        }
+
+        operation.Parameters =
+        [
+            .. DescribeClassify.Options("stream"),
+            DescribeClassify.Query("smooth",
+                "Time constant in seconds over which each face's probability is smoothed: after so long, of what was 37 % is left. 0 does not smooth.",
+                new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "60", Default = 0 }),
+            DescribeClassify.Query("start", "From which probability on a smile starts. Default: 0.1 above the threshold.",
+                new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
+            DescribeClassify.Query("end", "Below which probability a smile ends; at most `start`. Default: 0.1 below the threshold.",
+                new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
+        ];
+        foreach (var (status, response) in operation.Responses ?? [])
+        {
+            response.Description = status == "101" ? "The WebSocket is open." : DescribeClassify.Kinds(status, s_kinds);
+            foreach (var content in (response.Content ?? new Dictionary<string, IOpenApiMediaType>()).Values.OfType<OpenApiMediaType>())
+            {
+                content.Example = DescribeClassify.ProblemExample(status, s_kinds);
+            }
+        }
+    }
 }

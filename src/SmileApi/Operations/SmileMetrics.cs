@@ -28,6 +28,9 @@ internal sealed class SmileMetrics
     private readonly Counter<long> _runnersReplaced;
     private readonly Counter<long> _sessionsReopened;
     private readonly Counter<long> _reloads;
+    private readonly UpDownCounter<long> _streams;
+    private readonly Counter<long> _frames;
+    private readonly Histogram<double> _frame;
 
     public SmileMetrics(IMeterFactory factory)
     {
@@ -53,6 +56,9 @@ internal sealed class SmileMetrics
         _runnersReplaced = _meter.CreateCounter<long>("smileapi.runners.replaced", "{runner}", "Runners replaced because their run did not end.");
         _sessionsReopened = _meter.CreateCounter<long>("smileapi.sessions.reopened", "{time}", "Times that the networks' sessions were opened anew, by reason: failures, hang.");
         _reloads = _meter.CreateCounter<long>("smileapi.model.reloads", "{time}", "Attempts to serve other models, by outcome: served, refused.");
+        _streams = _meter.CreateUpDownCounter<long>("smileapi.stream.open", "{stream}", "Streams that are open.");
+        _frames = _meter.CreateCounter<long>("smileapi.stream.frames", "{frame}", "Frames of streams, by outcome: answered, refused, skipped.");
+        _frame = _meter.CreateHistogram("smileapi.stream.frame.duration", "s", "From the first byte of a frame to the end of its answer.", advice: fast);
     }
 
     /// <summary>Lets the scrape ask the batcher for its state.</summary>
@@ -132,6 +138,19 @@ internal sealed class SmileMetrics
     public void CacheAsked(bool hit) => _cache.Add(1, Tag("outcome", hit ? "hit" : "miss"));
 
     public void Rejected(ProblemKind kind) => _rejections.Add(1, new KeyValuePair<string, object?>("reason", kind.Name));
+
+    /// <param name="by">1 or -1.</param>
+    public void StreamsChanged(int by) => _streams.Add(by);
+
+    /// <param name="refused">With a problem, instead of a verdict.</param>
+    /// <param name="duration">From its first byte to the end of its answer.</param>
+    public void FrameAnswered(bool refused, TimeSpan duration)
+    {
+        _frames.Add(1, Tag("outcome", refused ? "refused" : "answered"));
+        _frame.Record(duration.TotalSeconds);
+    }
+
+    public void FrameSkipped() => _frames.Add(1, Tag("outcome", "skipped"));
 
     private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
 

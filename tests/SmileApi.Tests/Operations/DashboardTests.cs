@@ -63,6 +63,9 @@ public sealed partial class DashboardTests : IDisposable
         metrics.Skipped(Network.Find);
         metrics.CacheAsked(hit: false);
         metrics.Rejected(ProblemKind.Overloaded);
+        metrics.StreamsChanged(0);
+        metrics.FrameSkipped();
+        metrics.FrameAnswered(refused: false, TimeSpan.Zero);
     }
 
     private static async Task<IEnumerable<string>> QueriesAsync(string file)
