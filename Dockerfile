@@ -87,10 +87,12 @@ ENTRYPOINT ["/usr/share/dotnet/dotnet", "SmileApi.dll"]
 
 FROM source AS training-build
 COPY src/SmileApi.Training/SmileApi.Training.csproj src/SmileApi.Training/
+COPY src/SmileApi.Client/SmileApi.Client.csproj src/SmileApi.Client/
 COPY src/SmileApi.Imaging/SmileApi.Imaging.csproj src/SmileApi.Imaging/
 COPY src/SmileApi.Inference/SmileApi.Inference.csproj src/SmileApi.Inference/
 RUN dotnet restore src/SmileApi.Training
 COPY src/SmileApi.Training src/SmileApi.Training
+COPY src/SmileApi.Client src/SmileApi.Client
 COPY src/SmileApi.Imaging src/SmileApi.Imaging
 COPY src/SmileApi.Inference src/SmileApi.Inference
 RUN dotnet publish src/SmileApi.Training -c Release --no-restore -o /app

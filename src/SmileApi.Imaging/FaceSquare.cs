@@ -53,4 +53,20 @@ public readonly record struct FaceSquare(float X, float Y, float Side)
 
     /// <summary>The same square in a picture whose sides are multiplied by <paramref name="factor"/>.</summary>
     public FaceSquare Scaled(float factor) => new(X * factor, Y * factor, Side * factor);
+
+    /// <summary>The part of the square that lies in a picture, in whole pixels, at least one of them.</summary>
+    /// <param name="width">The picture's, in pixels.</param>
+    /// <param name="height">The picture's, in pixels.</param>
+    public (int X, int Y, int Width, int Height) Clipped(int width, int height)
+    {
+        var (left, right) = Clip(X, Side, width);
+        var (top, bottom) = Clip(Y, Side, height);
+        return (left, top, right - left, bottom - top);
+
+        static (int From, int To) Clip(float start, float side, int length)
+        {
+            var from = Math.Clamp((int)MathF.Round(start), 0, length - 1);
+            return (from, Math.Clamp((int)MathF.Round(start + side), from + 1, length));
+        }
+    }
 }

@@ -33,10 +33,10 @@ try
     var parsed = root.Parse(args);
     return parsed.Action is ParseErrorAction
         ? throw new CommandException($"{string.Join(' ', parsed.Errors.Select(error => error.Message.ReplaceLineEndings(" ").Trim()))} Help: smile --help")
-        : parsed.Invoke(invocation);
+        : await parsed.InvokeAsync(invocation);
 }
 catch (CommandException mistake)
 {
     Console.Error.WriteLine(mistake.Message);
-    return 1;
+    return CommandException.ExitCode;
 }

@@ -25,9 +25,6 @@ internal readonly record struct FoundFace(FaceSquare Crop, float Roll, Box Box, 
 internal sealed class FaceFinder(
     DynamicBatcher batcher, IOptions<FacesOptions> options, SmileMetrics metrics, TimeProvider time)
 {
-    /// <summary>How many pixels decoding leaves at least of the side of the smallest face's box.</summary>
-    public const int DecodedMinFace = 28;
-
     /// <summary>Decides how to read and search a picture, before a pixel of it is decoded.</summary>
     /// <param name="detector">What will search it.</param>
     /// <param name="problem">When the result is false: the caller wants faces so small that the search would cost too much.</param>
@@ -85,7 +82,7 @@ internal sealed class FaceFinder(
         return ([.. faces.Take(query.Limit).Select(face => Found(face, photo))], took);
     }
 
-    private static FacePlan PlanFor(int minFace) => new(ImageDecoder.ReductionFor(minFace, DecodedMinFace), minFace);
+    private static FacePlan PlanFor(int minFace) => new(FaceRules.ReductionFor(minFace), minFace);
 
     private bool IsAffordable(FaceDetector detector, int width, int height, FacePlan plan)
     {
@@ -96,20 +93,7 @@ internal sealed class FaceFinder(
     private static FoundFace Found(DetectedFace face, GreyImage photo)
     {
         var (crop, roll) = FaceRules.CropOf(face);
-        return new FoundFace(crop, roll, BoxOf(face.Box.Scaled(photo.Reduction), photo), face.Confidence);
-    }
-
-    /// <summary>The part of a square that lies in the picture, in whole pixels; its centre does, and so there is one.</summary>
-    private static Box BoxOf(FaceSquare square, GreyImage photo)
-    {
-        var (left, right) = Clip(square.X, square.Side, photo.OriginalWidth);
-        var (top, bottom) = Clip(square.Y, square.Side, photo.OriginalHeight);
-        return new Box(left, top, right - left, bottom - top);
-
-        static (int From, int To) Clip(float start, float side, int length)
-        {
-            var from = Math.Clamp((int)MathF.Round(start), 0, length - 1);
-            return (from, Math.Clamp((int)MathF.Round(start + side), from + 1, length));
-        }
+        var (x, y, width, height) = face.Box.Scaled(photo.Reduction).Clipped(photo.OriginalWidth, photo.OriginalHeight);
+        return new FoundFace(crop, roll, new Box(x, y, width, height), face.Confidence);
     }
 }

@@ -29,6 +29,8 @@ internal static class ApiDescription
             swagger.IncludeXmlComments(typeof(ModelMetadata).Assembly);
             swagger.OperationFilter<DescribeClassify>();
             swagger.OperationFilter<DescribeStream>();
+            swagger.OperationFilter<DescribeModels>();
+            swagger.DocumentFilter<DescribeOperation>();
         });
         builder.Services.AddOptions<SwaggerGenOptions>().Configure<ApiKeys>((swagger, keys) =>
         {
@@ -241,10 +243,34 @@ internal sealed class DescribeClassify : IOperationFilter
             ["type"] = kind.Type,
             ["title"] = kind.Title,
             ["status"] = kind.Status,
-            ["detail"] = "What is wrong with this request and what to do.",
+            ["detail"] = DetailOf(kind),
             ["requestId"] = "0HNG2J7KQ5R1M:00000001",
         }
         : null;
+
+    /// <summary>What the service says of a request, in its own words, of the kinds that stand for their status.</summary>
+    private static string DetailOf(ProblemKind kind) => kind.Name switch
+    {
+        "empty-upload" => "Send a JPEG, PNG or WebP picture: as the raw body, as a multipart file called 'image', or as JSON {\"image\": \"<base64>\"}.",
+        "malformed-request" => "The body must be a JSON object with the names of files: 'file', or 'find' and 'check', or all three.",
+        "unauthorized" => "This service wants an API key. Send yours in the header X-API-Key, or as Authorization: Bearer.",
+        "not-found" => "No history of the model that is served lies beside it (training/history.json).",
+        "request-timeout" => "The request's body arrived too slowly. Try again on a better connection.",
+        "upload-too-large" => "A picture may have at most 20,971,520 bytes. Send it smaller or more compressed.",
+        "unsupported-format" => "The upload is not a JPEG, PNG or WebP picture; it looks like a PDF.",
+        "picture-too-large" => "The picture has 400,000,000 pixels; at most 100,000,000 are accepted.",
+        "unsupported-media-type" => "Send many pictures as multipart/form-data, or as lines of JSON with Content-Type: application/x-ndjson. One picture goes to /classify.",
+        "rate-limited" => "This key may send 600 requests in 60 seconds. Wait as long as Retry-After says.",
+        "internal-error" => "This is our fault, not your picture's. Try again; if it stays so, report the requestId.",
+        "no-explanation" => "The model smile-cnn20 1.0.0 gives probabilities only, without a map of what it saw.",
+        "inference-timeout" => "The picture was read, but the network did not come to an end with it, or with another that shared its run. Try again.",
+        "not-ready" => "The service is about to stop. Send requests elsewhere.",
+        "deadline-exceeded" => "The request was not answered within 30 seconds, its upload included. Try again later, or give it more time.",
+        "admin-key-invalid" => "Send the administrator's key in the header X-Admin-Key.",
+        "reload-in-progress" => "Other models are being loaded. Try again when that is done.",
+        "model-refused" => "There is no file 'smile-2.onnx' in the models folder. What was served before still is.",
+        _ => kind.Title,
+    };
 
     private static bool IsOf(ProblemKind kind, string status) => kind.Status.ToString(System.Globalization.CultureInfo.InvariantCulture) == status;
 }

@@ -23,7 +23,7 @@ public class Detect : IDisposable
 
     /// <summary>As the service reads a picture to search it for what it looks for by default.</summary>
     public static int ReductionFor(int width, int height) =>
-        ImageDecoder.ReductionFor(FaceRules.DefaultMinFace(width, height), SmileApi.Faces.FaceFinder.DecodedMinFace);
+        FaceRules.ReductionFor(FaceRules.DefaultMinFace(width, height));
 
     [Benchmark(Description = "detect")]
     public async Task<int> Faces()

@@ -7,7 +7,7 @@ using SmileApi.Operations;
 
 namespace SmileApi.Tests.Operations;
 
-/// <summary>The Grafana dashboard and the alerts ask for nothing but what <c>/metrics</c> tells, by its names and its labels.</summary>
+/// <summary>The Grafana dashboard, the alerts and the operator's guide ask for nothing but what <c>/metrics</c> tells, by its names and its labels.</summary>
 [Collection(nameof(Alone))]
 public sealed partial class DashboardTests : IDisposable
 {
@@ -18,6 +18,7 @@ public sealed partial class DashboardTests : IDisposable
     [Theory]
     [InlineData("deploy/grafana/smileapi.json")]
     [InlineData("deploy/prometheus/alerts.yml")]
+    [InlineData("docs/operations.md")]
     public async Task Every_name_that_is_asked_for_is_among_the_metrics(string file)
     {
         RecordEverything();
@@ -76,6 +77,11 @@ public sealed partial class DashboardTests : IDisposable
             return Expression().Matches(text).Select(match => match.Groups[1].Value);
         }
 
+        if (Path.GetExtension(file) == ".md")
+        {
+            return PromQl().Matches(text).SelectMany(match => match.Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+
         using var dashboard = JsonDocument.Parse(text);
         return [.. dashboard.RootElement.GetProperty("panels").EnumerateArray()
             .SelectMany(panel => panel.GetProperty("targets").EnumerateArray())
@@ -96,6 +102,9 @@ public sealed partial class DashboardTests : IDisposable
 
     [GeneratedRegex(@"[{,]\s*([a-z_]+)=~?""")]
     private static partial Regex Filter();
+
+    [GeneratedRegex(@"^```promql\n(.+?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex PromQl();
 
     [GeneratedRegex(@"^ +expr: (?:\|\n)?(.+(?:\n {12,}.+)*)", RegexOptions.Multiline)]
     private static partial Regex Expression();

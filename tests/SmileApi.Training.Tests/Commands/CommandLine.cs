@@ -17,28 +17,36 @@ public abstract class CommandLine : IDisposable
     protected void Fails(string message, params string[] arguments)
     {
         var (code, output, errors) = Smile(arguments);
-        Assert.Equal((1, ""), (code, output));
+        Assert.Equal((2, ""), (code, output));
         Assert.Contains(message, Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 
     protected (int Code, string Output, string Errors) Smile(params string[] arguments) => Smile(Folder.Path, arguments);
 
-    protected static (int Code, string Output, string Errors) Smile(string folder, string[] arguments)
+    protected static (int Code, string Output, string Errors) Smile(string folder, string[] arguments, params ReadOnlySpan<(string Name, string Value)> variables)
     {
-        using var process = Start(folder, arguments);
+        using var process = Start(folder, arguments, variables);
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, errors.Result);
     }
 
-    protected static Process Start(string folder, string[] arguments) =>
-        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "smile.dll"), .. arguments])
+    protected static Process Start(string folder, string[] arguments, params ReadOnlySpan<(string Name, string Value)> variables)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "smile.dll"), .. arguments])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!;
+        };
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
+    }
 
     /// <summary>A model that knows nothing, and the history of its run.</summary>
     /// <param name="data">SHA-256 of what it claims to have learned from, by name.</param>

@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.Text.Json;
 using SmileApi.Inference;
 
 namespace SmileApi.Training.Tests;
@@ -8,8 +7,6 @@ public sealed class CommandLineTests : CommandLine
 {
     [Theory]
     [InlineData("evaluate", "nowhere.onnx", "There is no model at")]
-    [InlineData("predict", "nowhere.onnx face.png", "There is no model at")]
-    [InlineData("predict", "nowhere.onnx", "Name at least one picture")]
     [InlineData("export", "nowhere", "There is no checkpoint at")]
     [InlineData("mean-faces", "--data nowhere", "There is no data folder nowhere")]
     [InlineData("mean-faces", "--data .", "has no lfw160.tar")]
@@ -29,7 +26,7 @@ public sealed class CommandLineTests : CommandLine
     public void Commands_that_need_libtorch_work_or_name_the_container_that_does()
     {
         var (code, _, errors) = Smile("train", "--data", "nowhere");
-        Assert.Equal(1, code);
+        Assert.Equal(2, code);
         Assert.Contains(LibTorch.WhyNot() is null ? "There is no data folder nowhere" : "docker build --target training", errors, StringComparison.Ordinal);
         Assert.Single(errors.Trim().Split('\n'));
     }
@@ -74,38 +71,6 @@ public sealed class CommandLineTests : CommandLine
         Fails("checkpoint.bin cannot be read", "export", "run");
         File.WriteAllText(Folder["run/checkpoint.bin"], "anything");
         Fails("is not a checkpoint of this version", "export", "run");
-    }
-
-    [Fact]
-    public void Pictures_are_predicted_and_unreadable_ones_named()
-    {
-        WriteModel("model.onnx");
-        var picture = GoldenPictures.All.Single(picture => picture.Name == "smiling");
-        File.WriteAllBytes(Folder["face.png"], GreyPng.Encode(picture.Pixels, picture.Width, picture.Height));
-        File.WriteAllText(Folder["text.jpg"], "not a picture");
-
-        var (code, output, errors) = Smile("predict", "model.onnx", "face.png", "--json");
-        Assert.Equal((0, ""), (code, errors));
-        var prediction = JsonDocument.Parse(output).RootElement[0];
-        Assert.Equal("face.png", prediction.GetProperty("file").GetString());
-        Assert.Equal(0.5, prediction.GetProperty("probability").GetDouble());
-
-        (code, output, errors) = Smile("predict", "model.onnx", "face.png", "text.jpg", "missing.png");
-        Assert.Equal(1, code);
-        Assert.Contains("0.5000", output, StringComparison.Ordinal);
-        Assert.Collection(
-            errors.Trim().Split('\n'),
-            line => Assert.StartsWith("text.jpg: ", line, StringComparison.Ordinal),
-            line => Assert.Equal("missing.png: There is no such file.", line.Trim()));
-    }
-
-    [Fact]
-    public void The_model_is_found_in_a_folder_above()
-    {
-        WriteModel("models/smile.onnx");
-        Directory.CreateDirectory(Folder["deep/down"]);
-        File.WriteAllBytes(Folder["deep/down/face.png"], GreyPng.Encode(new byte[400], 20, 20));
-        Assert.Equal(0, Smile(Folder["deep/down"], ["predict", "face.png"]).Code);
     }
 
     [Fact]

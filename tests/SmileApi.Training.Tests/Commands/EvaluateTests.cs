@@ -137,7 +137,7 @@ public sealed class EvaluateTests : CommandLine
 
         File.WriteAllText(Folder["faces/smile/notes.txt"], "no picture");
         var (code, output, errors) = Smile("evaluate", "model.onnx", "faces");
-        Assert.Equal((1, ""), (code, output));
+        Assert.Equal((2, ""), (code, output));
         Assert.Collection(
             errors.Split('\n', StringSplitOptions.RemoveEmptyEntries),
             line => Assert.StartsWith("left out: faces/smile/notes.txt: ", line, StringComparison.Ordinal),
