@@ -70,6 +70,9 @@ internal sealed record Checkpoint
     public Weights Best { get; init; } = null!;
 
     [JsonIgnore]
+    public Architecture Architecture => Architecture.All[Options.Network];
+
+    [JsonIgnore]
     public Normalisation Normalisation => new(Mean, Deviation);
 
     /// <summary>Passes finished.</summary>
@@ -86,7 +89,7 @@ internal sealed record Checkpoint
         var path = Path.Combine(run, FileName);
         return File.Exists(path)
             ? CheckpointFile.Read<Checkpoint>(
-                path, Magic, Architecture.Layout, (checkpoint, next) => checkpoint with { Current = next(), Velocity = next(), Average = next(), Best = next() })
+                path, Magic, checkpoint => checkpoint.Architecture.Layout, (checkpoint, next) => checkpoint with { Current = next(), Velocity = next(), Average = next(), Best = next() })
             : throw new CommandException($"There is no checkpoint at {path}.");
     }
 }

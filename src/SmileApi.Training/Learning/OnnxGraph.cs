@@ -108,16 +108,22 @@ internal sealed class OnnxGraph(string name, Weights weights)
         }
 
         var pooled = Node("AveragePool", $"{name}.pool", [x], ("kernel_shape", [3, 3]), ("strides", [2, 2]), ("pads", [1, 1, 1, 1]));
-        long[] pads = [0, 0, 0, 0, 0, block.NewChannels, 0, 0];
-        return Node("Pad", $"{name}.shortcut", [pooled, Initializer<long>($"{name}.pads", [pads.Length], pads)]);
+        // Zeros for the new channels, by a convolution that copies the old ones: at a Pad, ONNX Runtime leaves its blocked layout,
+        // and then reorders the sums of every block that follows.
+        var (from, to) = (block.First.In, block.First.Out);
+        var copy = new float[to * from];
+        for (var channel = 0; channel < from; channel++)
+        {
+            copy[channel * from + channel] = 1;
+        }
+
+        return Node("Conv", $"{name}.shortcut", [pooled, Initializer($"{name}.shortcut.weight", [to, from, 1, 1], copy)], ("kernel_shape", [1, 1]));
     }
 
-    private string Initializer<T>(string tensor, long[] shape, T[] values)
-        where T : unmanaged
+    private string Initializer(string tensor, long[] shape, float[] values)
     {
-        var type = typeof(T) == typeof(float) ? TensorProto.Types.DataType.Float : TensorProto.Types.DataType.Int64;
         var bytes = ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan()));
-        _graph.Initializer.Add(new TensorProto { Name = tensor, DataType = (int)type, Dims = { shape }, RawData = bytes });
+        _graph.Initializer.Add(new TensorProto { Name = tensor, DataType = (int)TensorProto.Types.DataType.Float, Dims = { shape }, RawData = bytes });
         return tensor;
     }
 

@@ -47,6 +47,9 @@ internal sealed record TrainOptions
     /// <summary>Seed of all randomness: weights, order, augmentation, dropout. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
+    /// <summary>The network, one of <see cref="Architecture.All"/>. Default <c>served</c>.</summary>
+    public string Network { get; init; } = "served";
+
     /// <summary>Passes over the training pictures, at least 1. Default 40.</summary>
     public int Epochs { get; init; } = 40;
 

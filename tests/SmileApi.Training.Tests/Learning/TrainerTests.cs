@@ -113,7 +113,7 @@ public sealed class TrainerTests
         Assert.Equal(expected.Calibration, actual.Calibration);
         foreach (var part in new Func<Checkpoint, Weights>[] { run => run.Current, run => run.Velocity, run => run.Average, run => run.Best })
         {
-            Assert.All(Architecture.Layout.Tensors, tensor => Assert.Equal(part(expected)[tensor.Name], part(actual)[tensor.Name]));
+            Assert.All(Architecture.Served.Layout.Tensors, tensor => Assert.Equal(part(expected)[tensor.Name], part(actual)[tensor.Name]));
         }
     }
 }
