@@ -101,7 +101,9 @@ internal static class RecipeCommand
                 targets = Ask(wide);
             }
 
-            var student = new Training(withTeachers ? "student" : "student-without-teachers", "--targets", targets);
+            var student = withTeachers
+                ? new Training("student", "--preset", "student", "--seed", "2", "--targets", targets)
+                : new Training("student-without-teachers", "--targets", targets);
             if (!TrainAll([student]))
             {
                 return false;
