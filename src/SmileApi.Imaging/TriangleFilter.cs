@@ -83,21 +83,24 @@ internal ref struct TriangleFilter : IDisposable
         {
             _rented = null;
             ArrayPool<float>.Shared.Return(rented);
+            _columns.Return();
+            _rows.Return();
         }
     }
 
     /// <summary>Which source pixels, with what weights, make each pixel of the result along one axis.</summary>
     /// <param name="First">Index of the first source pixel of each result pixel; <c>First + Count</c> stays inside the picture.</param>
     /// <param name="Count">Source pixels of each result pixel.</param>
-    /// <param name="Weights">Shape <c>[length, Count]</c>, each row's sum 1.</param>
+    /// <param name="Weights">Shape <c>[length, Count]</c>, each row's sum 1; both arrays are rented, and may be longer.</param>
     private readonly record struct Taps(int[] First, int Count, float[] Weights)
     {
         public static Taps For(double start, double step, int length, int sourceLength)
         {
             var radius = Math.Max(step, 1);
             var count = Math.Min((int)Math.Ceiling(2 * radius) + 1, sourceLength);
-            var first = new int[length];
-            var weights = new float[length * count];
+            var first = ArrayPool<int>.Shared.Rent(length);
+            var weights = ArrayPool<float>.Shared.Rent(length * count);
+            weights.AsSpan(0, length * count).Clear();
             for (var i = 0; i < length; i++)
             {
                 var centre = start + (i + 0.5) * step;
@@ -118,6 +121,12 @@ internal ref struct TriangleFilter : IDisposable
             }
 
             return new Taps(first, count, weights);
+        }
+
+        public void Return()
+        {
+            ArrayPool<int>.Shared.Return(First);
+            ArrayPool<float>.Shared.Return(Weights);
         }
 
         private static double Triangle(int pixel, double centre, double radius) =>

@@ -9,19 +9,21 @@ namespace SmileApi.Inference;
 /// <param name="Bytes">The file's content, kept so that it can be opened again whatever has become of the file.</param>
 /// <param name="Path">Absolute.</param>
 /// <param name="Sha256">Of the file, lower-case hexadecimal.</param>
-internal sealed record OnnxFile(InferenceSession Session, byte[] Bytes, string Path, string Sha256)
+/// <param name="Device">What runs it.</param>
+internal sealed record OnnxFile(InferenceSession Session, byte[] Bytes, string Path, string Sha256, Device Device)
 {
-    /// <summary>The same network in a new session, for when the old one no longer works.</summary>
+    /// <summary>The same network in a new session, for when the old one no longer works, or for another device.</summary>
     /// <exception cref="OnnxRuntimeException">It cannot be opened now.</exception>
-    public OnnxFile Reopen() => this with { Session = Open(Bytes) };
+    public OnnxFile Reopen(Device device) => this with { Session = Open(Bytes, device), Device = device };
 
     /// <summary>Opens a file and checks by <paramref name="fit"/> that it is what its reader expects.</summary>
     /// <param name="path">An ONNX file.</param>
+    /// <param name="device">What is to run it.</param>
     /// <param name="fit">Makes the model, or says what is wrong with the file in a part of a sentence. It may run the network.</param>
     /// <param name="model">The model, when the result is true. It owns the session.</param>
     /// <param name="reason">When the result is false: one line that names the file and what is wrong with it.</param>
     public static bool TryLoad<TModel>(
-        string path, Func<OnnxFile, (TModel? Model, string? Wrong)> fit, [NotNullWhen(true)] out TModel? model, [NotNullWhen(false)] out string? reason)
+        string path, Device device, Func<OnnxFile, (TModel? Model, string? Wrong)> fit, [NotNullWhen(true)] out TModel? model, [NotNullWhen(false)] out string? reason)
         where TModel : class
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -43,8 +45,8 @@ internal sealed record OnnxFile(InferenceSession Session, byte[] Bytes, string P
         InferenceSession? session = null;
         try
         {
-            session = Open(bytes);
-            (model, var wrong) = fit(new OnnxFile(session, bytes, path, Convert.ToHexStringLower(SHA256.HashData(bytes))));
+            session = Open(bytes, device);
+            (model, var wrong) = fit(new OnnxFile(session, bytes, path, Convert.ToHexStringLower(SHA256.HashData(bytes)), device));
             reason = wrong is null ? null : $"The model {path} does not fit this version of SmileApi: {wrong}.";
         }
         catch (OnnxRuntimeException e)
@@ -65,28 +67,18 @@ internal sealed record OnnxFile(InferenceSession Session, byte[] Bytes, string P
         return false;
     }
 
-    private static InferenceSession Open(byte[] bytes)
+    private static InferenceSession Open(byte[] bytes, Device device)
     {
-        using var options = CpuOptions();
+        using var options = device.SessionOptions();
         return new InferenceSession(bytes, options);
     }
 
-    private static SessionOptions CpuOptions()
+    /// <summary>What one reads of an error of ONNX Runtime, which may go on with a stack trace, and begins with its own source file.</summary>
+    internal static string FirstLine(string message)
     {
-        // Many small runs side by side: threads inside one run would only wait for each other, and spinning ones would
-        // take the processor from the decoders (measured elsewhere at 60 % of a busy server's throughput).
-        var options = new SessionOptions
-        {
-            IntraOpNumThreads = 1,
-            InterOpNumThreads = 1,
-            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
-            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, // Failures come back as exceptions; no second copy on stderr.
-        };
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
-        return options;
+        const string Failed = " : FAIL : ";
+        var line = message.Split('\n', 2)[0].Trim();
+        var at = line.IndexOf(Failed, StringComparison.Ordinal);
+        return at < 0 ? line : line[(at + Failed.Length)..];
     }
-
-    private static string FirstLine(string message) => message.Split('\n', 2)[0].Trim();
 }

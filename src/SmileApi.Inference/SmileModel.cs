@@ -6,18 +6,20 @@ namespace SmileApi.Inference;
 
 /// <summary>
 /// A loaded and checked smile model. Input <c>image</c> float32 [N, 1, 100, 100]; output <c>probability</c> float32 [N, 1],
-/// calibrated. Safe for concurrent use through its <see cref="SmileRunner"/>s.
+/// calibrated, and perhaps output <c>activation</c> float32 [N, 1, h, w], the class activation map. Safe for concurrent use through its <see cref="SmileRunner"/>s.
 /// </summary>
 public sealed class SmileModel : IDisposable
 {
     internal const string InputName = "image";
     internal const string OutputName = "probability";
+    internal const string ActivationName = "activation";
 
     private readonly OnnxFile _file;
 
     private SmileModel(OnnxFile file, ModelMetadata metadata)
     {
         (_file, Metadata) = (file, metadata);
+        ActivationSize = SizeOfActivation(file.Session);
     }
 
     /// <summary>What the model says of itself.</summary>
@@ -29,26 +31,38 @@ public sealed class SmileModel : IDisposable
     /// <summary>SHA-256 of the file, lower-case hexadecimal.</summary>
     public string Sha256 => _file.Sha256;
 
-    /// <summary>What it runs on.</summary>
-    [SuppressMessage("Performance", "CA1822", Justification = "Differs by session once there is more than the CPU.")]
-    public string Provider => "cpu";
+    /// <summary>What runs it.</summary>
+    public Device Device => _file.Device;
+
+    /// <summary>Rows and columns of the class activation map; 0 of a model that has none.</summary>
+    public (int Height, int Width) ActivationSize { get; }
 
     internal InferenceSession Session => _file.Session;
 
+    /// <summary>Loads a model for the CPU and checks that it is one of ours and works.</summary>
+    /// <inheritdoc cref="TryLoad(string, Device, out SmileModel?, out string?)"/>
+    public static bool TryLoad(string path, [NotNullWhen(true)] out SmileModel? model, [NotNullWhen(false)] out string? reason) =>
+        TryLoad(path, Device.Cpu, out model, out reason);
+
     /// <summary>Loads a model and checks that it is one of ours and works.</summary>
     /// <param name="path">An ONNX file.</param>
+    /// <param name="device">What is to run it.</param>
     /// <param name="model">The model, when the result is true; the caller disposes it.</param>
     /// <param name="reason">When the result is false: one line that names the file and what is wrong with it.</param>
-    public static bool TryLoad(string path, [NotNullWhen(true)] out SmileModel? model, [NotNullWhen(false)] out string? reason) =>
-        OnnxFile.TryLoad(path, Fit, out model, out reason);
+    public static bool TryLoad(string path, Device device, [NotNullWhen(true)] out SmileModel? model, [NotNullWhen(false)] out string? reason) =>
+        OnnxFile.TryLoad(path, device, Fit, out model, out reason);
 
     /// <summary>The same model in a new session, for when this one's no longer works; this one may have been disposed.</summary>
     /// <exception cref="OnnxRuntimeException">It cannot be opened now.</exception>
-    public SmileModel Reopen() => new(_file.Reopen(), Metadata);
+    public SmileModel Reopen() => Reopen(Device);
+
+    /// <summary>The same model in a new session on a device.</summary>
+    /// <exception cref="OnnxRuntimeException">It cannot be opened there now.</exception>
+    public SmileModel Reopen(Device device) => new(_file.Reopen(device), Metadata);
 
     /// <summary>Makes a runner with tensors of its own; each runner is used by one thread at a time.</summary>
     /// <param name="maxBatch">Most faces of one run, at least 1.</param>
-    public SmileRunner CreateRunner(int maxBatch) => new(Session, maxBatch);
+    public SmileRunner CreateRunner(int maxBatch) => new(Session, maxBatch, ActivationSize, Device.FixedShapes);
 
     /// <summary>Frees the session. All runners must have been disposed before.</summary>
     public void Dispose() => Session.Dispose();
@@ -94,8 +108,17 @@ public sealed class SmileModel : IDisposable
             return $"its output '{OutputName}' must be float32 [N, 1]";
         }
 
+        if (session.OutputMetadata.TryGetValue(ActivationName, out var activation)
+            && (activation.ElementType != typeof(float) || activation.Dimensions is not [-1, 1, > 0 and <= FaceCrop.Side, > 0 and <= FaceCrop.Side]))
+        {
+            return $"its output '{ActivationName}' must be float32 [N, 1, height, width]";
+        }
+
         return null;
     }
+
+    private static (int Height, int Width) SizeOfActivation(InferenceSession session) =>
+        session.OutputMetadata.TryGetValue(ActivationName, out var activation) ? (activation.Dimensions[2], activation.Dimensions[3]) : (0, 0);
 
     private string? ProbeOnce()
     {

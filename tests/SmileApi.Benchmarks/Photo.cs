@@ -1,16 +1,15 @@
 using SkiaSharp;
-using SmileApi.Imaging;
 
 namespace SmileApi.Benchmarks;
 
 /// <summary>Photographs made in code: a mean face, which is nobody's, on a drawn head in a drawn room with the grain of a camera.</summary>
 internal static class Photo
 {
-    /// <summary>How the service reads a picture of 4000x3000 for faces of at least 120 pixels.</summary>
-    public const int ReductionOfTwelveMegapixels = 4;
-
     /// <returns>A JPEG of quality 90.</returns>
-    public static byte[] WithOneFace(int width, int height)
+    public static byte[] WithOneFace(int width, int height) => As(SKEncodedImageFormat.Jpeg, width, height);
+
+    /// <returns>A file of this format, of quality 90 where that means something.</returns>
+    public static byte[] As(SKEncodedImageFormat format, int width, int height)
     {
         using var bitmap = new SKBitmap(width, height);
         using (var canvas = new SKCanvas(bitmap))
@@ -19,27 +18,8 @@ internal static class Photo
         }
 
         AddGrain(bitmap);
-        using var jpeg = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
-        return jpeg.ToArray();
-    }
-
-    /// <summary>CPU time of this thread's decoding alone.</summary>
-    public static double DecodeMilliseconds(byte[] jpeg, int reduction)
-    {
-        const int Times = 30;
-        var decoder = new ImageDecoder(new ImageLimits());
-        var before = Environment.CpuUsage.TotalTime;
-        for (var i = 0; i < Times; i++)
-        {
-            if (!decoder.TryInspect(jpeg, out var header, out var rejection) || !decoder.TryDecodeReduced(jpeg, header, reduction, out var image, out rejection))
-            {
-                throw new InvalidOperationException(rejection.Detail);
-            }
-
-            image.Dispose();
-        }
-
-        return (Environment.CpuUsage.TotalTime - before).TotalMilliseconds / Times;
+        using var file = bitmap.Encode(format, 90);
+        return file.ToArray();
     }
 
     private static void Draw(SKCanvas canvas, int width, int height)

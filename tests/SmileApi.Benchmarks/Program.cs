@@ -1,67 +1,14 @@
-using System.Globalization;
+using System.CommandLine;
 using SmileApi.Benchmarks;
-using Spectre.Console;
 
-// What finding faces costs: CPU time a request of the real service, in a process of its own that may use one core, asked over
-// loopback by one caller. (With two, the runs of one picture share a core's units where cores are hyperthreads, and take longer.)
-// Requests of all kinds take turns, so that what else the machine does falls on all of them.
-const int Rounds = 9;
-const int WarmUp = 600; // Requests of a kind: until code is no longer compiled anew beside them.
+// Measures what the service costs; nothing here passes or fails. Figures are only worth something on a machine that does
+// nothing else.
+Option<int> rounds = new("--rounds") { Description = "How often all is measured; figures are medians. Default 7.", DefaultValueFactory = _ => 7 };
+Option<double> seconds = new("--seconds") { Description = "Of one measurement. Default 1.5.", DefaultValueFactory = _ => 1.5 };
+Option<DirectoryInfo?> output = new("--out") { Description = "A folder for the figures (service.json) and the plot (callers.png)." };
 
-var photo = Photo.WithOneFace(640, 480);
-var large = Photo.WithOneFace(4000, 3000);
-await using var service = await Service.StartAsync(new Dictionary<string, string> { ["DOTNET_PROCESSOR_COUNT"] = "1" });
-(string Name, Func<Task> Ask, int Requests)[] kinds =
-[
-    ("640x480, faces=whole", () => service.AskAsync(photo, "faces=whole", faces: 1), 100),
-    ("640x480, faces=detect", () => service.AskAsync(photo, "", faces: 1), 100),
-    ("640x480, faces=detect, minFace=80", () => service.AskAsync(photo, "minFace=80", faces: 1), 100),
-    ("12 megapixels, faces=whole", () => service.AskAsync(large, "faces=whole", faces: 1), 30),
-    ("12 megapixels, faces=detect", () => service.AskAsync(large, "", faces: 1), 30),
-];
-
-foreach (var (_, ask, requests) in kinds)
-{
-    for (var i = 0; i < WarmUp * requests / 100; i++)
-    {
-        await ask();
-    }
-}
-
-var figures = kinds.ToDictionary(kind => kind.Name, _ => new List<double>());
-var decode = new List<double>();
-for (var round = 0; round < Rounds; round++)
-{
-    foreach (var (name, ask, requests) in kinds)
-    {
-        var before = service.CpuTime;
-        for (var i = 0; i < requests; i++)
-        {
-            await ask();
-        }
-
-        figures[name].Add((service.CpuTime - before).TotalMilliseconds / requests);
-    }
-
-    decode.Add(Photo.DecodeMilliseconds(large, reduction: Photo.ReductionOfTwelveMegapixels));
-}
-
-var whole = Median(figures[kinds[0].Name]);
-var table = new Table { Border = TableBorder.Rounded }.AddColumn("request").AddColumn(new TableColumn("CPU, ms").RightAligned()).AddColumn(new TableColumn("over whole, ms").RightAligned());
-foreach (var (name, _, _) in kinds)
-{
-    table.AddRow(name, Number(Median(figures[name])), name.StartsWith("640", StringComparison.Ordinal) ? Number(Median(figures[name]) - whole) : "");
-}
-
-table.AddRow($"12 megapixels, bare decode at 1/{Photo.ReductionOfTwelveMegapixels}", Number(Median(decode)), "");
-table.AddRow("12 megapixels, request / bare decode", Number(Median(figures[kinds[^1].Name].Zip(decode, (request, bare) => request / bare))), "");
-AnsiConsole.Write(table);
-Console.WriteLine($"Medians of {Rounds} rounds by turns; the service on one of {Environment.ProcessorCount} processors; peak memory of the service {service.PeakMebibytes:F0} MiB.");
-
-static double Median(IEnumerable<double> values)
-{
-    double[] sorted = [.. values.Order()];
-    return sorted[sorted.Length / 2];
-}
-
-static string Number(double value) => value.ToString("F2", CultureInfo.InvariantCulture);
+var service = new Command("service", "The service beside its floor and beside what one writes in an afternoon, at 1 to 128 callers.") { rounds, seconds, output };
+service.SetAction(parsed => EndToEnd.RunAsync(parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)?.FullName));
+var faces = new Command("faces", "What finding faces costs.");
+faces.SetAction(_ => FaceCosts.RunAsync());
+return await new RootCommand("Measures what the service costs.") { service, faces, Accelerator.Throughput(), Accelerator.Memory() }.Parse(args).InvokeAsync();

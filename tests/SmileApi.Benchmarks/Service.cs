@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace SmileApi.Benchmarks;
 
-/// <summary>The service in a process of its own, on a free port.</summary>
+/// <summary>The service, or what it is measured against, in a process of its own, on a free port.</summary>
 internal sealed class Service : IAsyncDisposable
 {
     private readonly Process _process;
@@ -21,6 +21,18 @@ internal sealed class Service : IAsyncDisposable
         {
             _process.Refresh();
             return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>The processors that it may use from now on, a bit each.</summary>
+    public nint Affinity
+    {
+        set
+        {
+            if (OperatingSystem.IsLinux() || OperatingSystem.IsWindows())
+            {
+                _process.ProcessorAffinity = value;
+            }
         }
     }
 
@@ -71,15 +83,19 @@ internal sealed class Service : IAsyncDisposable
     }
 
     /// <param name="settings">By the names of environment variables: <c>Batching__MaxBatch</c>.</param>
-    public static async Task<Service> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
+    public static Task<Service> StartAsync(IReadOnlyDictionary<string, string>? settings = null) =>
+        StartAsync(settings ?? new Dictionary<string, string>(), "SmileApi.dll", "--urls", "http://127.0.0.1:0");
+
+    /// <param name="program">Beside this one; it says where it listens as ASP.NET does.</param>
+    public static async Task<Service> StartAsync(IReadOnlyDictionary<string, string> settings, string program, params string[] arguments)
     {
         const string Listening = "Now listening on: ";
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "SmileApi.dll"), "--urls", "http://127.0.0.1:0"])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, program), .. arguments])
         {
             RedirectStandardOutput = true,
             Environment = { ["Serilog__MinimumLevel__Override__Serilog.AspNetCore"] = "Warning" },
         };
-        foreach (var (name, value) in settings ?? new Dictionary<string, string>())
+        foreach (var (name, value) in settings)
         {
             start.Environment[name] = value;
         }

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -107,10 +106,6 @@ internal static class Targets
     /// <summary>Memory enough for any upload.</summary>
     private sealed class Boundless : IUploadRoom
     {
-        public bool TryHold(long bytes, [NotNullWhen(false)] out Problem? problem)
-        {
-            problem = null;
-            return true;
-        }
+        public ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted) => default;
     }
 }

@@ -48,9 +48,12 @@ internal static class Overload
         Row("200 that is wrong", phase => Figures.Text(phase.Wrong));
         Row("p50 of the accepted, ms", phase => Figures.Text(phase.Percentile(0.5), "F1"));
         Row("p99 of the accepted, ms", phase => Figures.Text(phase.Percentile(0.99), "F1"));
+        Row("p50 of the refused, ms", phase => Figures.Text(phase.RefusedPercentile(0.5), "F1"));
+        Row("p99 of the refused, ms", phase => Figures.Text(phase.RefusedPercentile(0.99), "F1"));
         Row("most memory, MiB", phase => Figures.Text(phase.MostMebibytes));
         AnsiConsole.Write(table);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Peak memory of the service {service.PeakMebibytes:F0} MiB. Back to normal {back?.TotalSeconds.ToString("F2", CultureInfo.InvariantCulture) ?? "never within 30"} s after the last request was due."));
+        var ceiling = (await caller.GaugesAsync())["smileapi_memory_ceiling_bytes"] / 1048576;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Peak memory of the service {service.PeakMebibytes:F0} MiB, under a ceiling of {ceiling:F0}. Back to normal {back?.TotalSeconds.ToString("F2", CultureInfo.InvariantCulture) ?? "never within 30"} s after the last request was due."));
 
         return Figures.Judge(
             ("every answer is 200, or 429 or 503 with Retry-After", over.Outcomes.All(outcome => outcome.Failure is null && outcome.Status is 200 or 429 or 503) && over.Unexplained == 0),
@@ -58,6 +61,7 @@ internal static class Overload
             ("no connection is reset", over.Outcomes.All(outcome => outcome.Failure is not "reset")),
             ("the rate was offered", over.NotSent == 0),
             ("p99 of the accepted is within twice the p99 at 80 %", over.Percentile(0.99) <= 2 * usual.Percentile(0.99)),
+            ("memory stays under the ceiling", service.PeakMebibytes <= ceiling),
             ("back to normal within 2 s", back <= TimeSpan.FromSeconds(2)));
 
         void Row(string name, Func<Phase, string> figure) => table.AddRow(name, figure(usual), figure(over));
@@ -150,9 +154,12 @@ internal static class Overload
         double Offered, TimeSpan Took, long Ended, IReadOnlyList<Outcome> Outcomes, int Wrong, int NotSent, TimeSpan ClientCpu, TimeSpan ServiceCpu, double MostMebibytes)
     {
         private readonly double[] _accepted = [.. Outcomes.Where(outcome => outcome.Status == 200).Select(outcome => outcome.Milliseconds).Order()];
+        private readonly double[] _refused = [.. Outcomes.Where(outcome => outcome.Status is 429 or 503).Select(outcome => outcome.Milliseconds).Order()];
 
         public int Unexplained => Outcomes.Count(outcome => outcome.Status is 429 or 503 && outcome.RetryAfter is null or < 1);
 
         public double Percentile(double share) => Figures.Percentile(_accepted, share);
+
+        public double RefusedPercentile(double share) => Figures.Percentile(_refused, share);
     }
 }

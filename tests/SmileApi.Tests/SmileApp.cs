@@ -3,7 +3,9 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry.Exporter;
 
 [assembly: AssemblyFixture(typeof(SmileApi.Tests.SmileApp))]
 
@@ -25,6 +27,9 @@ public sealed class SmileApp : WebApplicationFactory<Program>
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
+
+        // A scrape that another test asked for a moment ago would not tell of what this one has done.
+        builder.ConfigureTestServices(services => services.Configure<PrometheusAspNetCoreOptions>(exporter => exporter.ScrapeResponseCacheDurationMilliseconds = 0));
 
         // Many tests at once are not the overload that some of them are about, however few processors there are.
         builder.UseSetting("Requests:MaxInFlight", "10000").UseSetting("Requests:MaxInFlightSustained", "10000");

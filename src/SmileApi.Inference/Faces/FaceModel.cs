@@ -37,28 +37,42 @@ public sealed class FaceModel : IDisposable
     /// <summary>SHA-256 of the file, lower-case hexadecimal.</summary>
     public string Sha256 => _file.Sha256;
 
+    /// <summary>What runs it.</summary>
+    public Device Device => _file.Device;
+
+    /// <summary>Loads a network for the CPU and checks that it is one of ours, of this stage, and works.</summary>
+    /// <inheritdoc cref="TryLoad(string, string, Device, out FaceModel?, out string?)"/>
+    public static bool TryLoad(string path, string stage, [NotNullWhen(true)] out FaceModel? model, [NotNullWhen(false)] out string? reason) =>
+        TryLoad(path, stage, Device.Cpu, out model, out reason);
+
     /// <summary>Loads a network and checks that it is one of ours, of this stage, and works.</summary>
     /// <param name="path">An ONNX file.</param>
     /// <param name="stage"><see cref="FaceModelMetadata.FindStage"/> or <see cref="FaceModelMetadata.CheckStage"/>.</param>
+    /// <param name="device">What is to run it.</param>
     /// <param name="model">The network, when the result is true; the caller disposes it.</param>
     /// <param name="reason">When the result is false: one line that names the file and what is wrong with it.</param>
-    public static bool TryLoad(string path, string stage, [NotNullWhen(true)] out FaceModel? model, [NotNullWhen(false)] out string? reason)
+    public static bool TryLoad(
+        string path, string stage, Device device, [NotNullWhen(true)] out FaceModel? model, [NotNullWhen(false)] out string? reason)
     {
         if (stage is not (FaceModelMetadata.FindStage or FaceModelMetadata.CheckStage))
         {
             throw new ArgumentOutOfRangeException(nameof(stage), stage, "There is no such stage.");
         }
 
-        return OnnxFile.TryLoad(path, file => Fit(file, stage), out model, out reason);
+        return OnnxFile.TryLoad(path, device, file => Fit(file, stage), out model, out reason);
     }
 
     /// <summary>The same network in a new session, for when this one's no longer works; this one may have been disposed.</summary>
     /// <exception cref="OnnxRuntimeException">It cannot be opened now.</exception>
-    public FaceModel Reopen() => new(_file.Reopen(), Metadata);
+    public FaceModel Reopen() => Reopen(Device);
+
+    /// <summary>The same network in a new session on a device.</summary>
+    /// <exception cref="OnnxRuntimeException">It cannot be opened there now.</exception>
+    public FaceModel Reopen(Device device) => new(_file.Reopen(device), Metadata);
 
     /// <summary>Makes a runner with tensors of its own; each runner is used by one thread at a time.</summary>
     /// <param name="maxPixels">Most pixels of all pictures of one run together.</param>
-    public FaceRunner CreateRunner(int maxPixels) => new(_file.Session, Metadata.Stage, maxPixels);
+    public FaceRunner CreateRunner(int maxPixels) => new(_file.Session, Metadata.Stage, maxPixels, Device.FixedShapes);
 
     /// <summary>Frees the session. All runners must have been disposed before.</summary>
     public void Dispose() => _file.Session.Dispose();

@@ -19,9 +19,46 @@ internal static class EvaluateCommand
         split.AcceptOnlyFromAmong("train", "val", "test", FaceData.All);
         var json = CommonOptions.Json();
         var plots = new Option<string?>("--plots") { Description = "Folder for roc.png, reliability.png and scores.png.", HelpName = "DIR" };
-        var command = new Command("evaluate", "Score a model on labelled faces, as they are and spoilt.") { file, data, split, json, plots };
-        command.SetAction(parsed => Run(parsed.GetValue(file)!, parsed.GetValue(data), parsed.GetValue(split), parsed.GetValue(json), parsed.GetValue(plots)));
+        var explain = new Option<bool>("--explain")
+        {
+            Description = "Instead of scores: what covering the mouth, and other parts to compare, does to the smiles that the model sees and to its explanation of them.",
+        };
+        var command = new Command("evaluate", "Score a model on labelled faces, as they are and spoilt.") { file, data, split, json, plots, explain };
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(explain))
+            {
+                Explain(parsed.GetValue(file)!, parsed.GetValue(data), parsed.GetValue(split), parsed.GetValue(json));
+            }
+            else
+            {
+                Run(parsed.GetValue(file)!, parsed.GetValue(data), parsed.GetValue(split), parsed.GetValue(json), parsed.GetValue(plots));
+            }
+        });
         return command;
+    }
+
+    private static void Explain(string file, string? path, string? split, bool json)
+    {
+        using var model = PredictCommand.Load(file);
+        var data = FaceData.Open(path);
+        var covered = Covered.Of(model, data, split ?? data.DefaultSplit);
+        if (json)
+        {
+            JsonOutput.Print(covered);
+            return;
+        }
+
+        Console.WriteLine($"{covered.Model} {covered.Version}: {covered.Count} smiles of '{covered.Split}' that it sees, a part of each covered with the face's mean level; map of {covered.Places} places");
+        var table = Columns("covered", "mean probability", "after", "no longer a smile", "probability fell", "the part adds to the logit", "after", "adds less or fell");
+        foreach (var part in covered.Parts)
+        {
+            table.AddRow(
+                part.Part, Number(part.ProbabilityBefore), Number(part.ProbabilityAfter), Percent(part.NoLongerSmiles), Percent(part.Fell),
+                part.InPartBefore.ToString("+0.00;-0.00", CultureInfo.InvariantCulture), part.InPartAfter.ToString("+0.00;-0.00", CultureInfo.InvariantCulture), Percent(part.MovedOrFell));
+        }
+
+        AnsiConsole.Write(table);
     }
 
     private static void Run(string file, string? path, string? split, bool json, string? plots)
@@ -93,15 +130,15 @@ internal static class EvaluateCommand
 
             AnsiConsole.Write(groups);
         }
-
-        static Table Columns(string name, params string[] numbers)
-        {
-            var table = new Table { Border = TableBorder.Rounded }.AddColumn(name);
-            return numbers.Aggregate(table, (columns, number) => columns.AddColumn(new TableColumn(number).RightAligned()));
-        }
-
-        static string Percent(double share) => share.ToString("P2", CultureInfo.InvariantCulture);
-
-        static string Number(double value) => value.ToString("F4", CultureInfo.InvariantCulture);
     }
+
+    private static Table Columns(string name, params string[] numbers)
+    {
+        var table = new Table { Border = TableBorder.Rounded }.AddColumn(name);
+        return numbers.Aggregate(table, (columns, number) => columns.AddColumn(new TableColumn(number).RightAligned()));
+    }
+
+    private static string Percent(double share) => share.ToString("P2", CultureInfo.InvariantCulture);
+
+    private static string Number(double value) => value.ToString("F4", CultureInfo.InvariantCulture);
 }

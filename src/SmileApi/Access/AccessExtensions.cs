@@ -46,18 +46,31 @@ internal static class AccessExtensions
     }
 
     /// <summary>
-    /// Options are read when the first request comes or later: here they are not checked yet, and a wrong one would end the program with a stack trace. In this order: whoever tries keys that are none is slowed down as an address, and a browser's question costs nobody a request.
+    /// Options are read when the first request comes or later: here they are not checked yet, and a wrong one would end the program
+    /// with a stack trace. In this order: whoever tries keys that are none is slowed down as an address, and a browser's question
+    /// costs nobody a request. A door that is not configured is not walked through: the framework's allocate for each
+    /// request, open or not.
     /// </summary>
     public static void UseAccess(this WebApplication app)
     {
-        app.UseForwardedHeaders();
+        // The framework puts these two in front by itself where it does not see that they have been used; it does not look into branches.
+        var properties = ((IApplicationBuilder)app).Properties;
+        properties["__AuthenticationMiddlewareSet"] = properties["__AuthorizationMiddlewareSet"] = true;
+
+        var keys = new Lazy<bool>(() => app.Services.GetRequiredService<ApiKeys>().Any);
+        var limits = new Lazy<bool>(() => app.Services.GetRequiredService<CallerLimiter>().IsOn);
+        var proxies = new Lazy<bool>(() => app.Services.GetRequiredService<IOptions<AccessOptions>>().Value.Proxies.Count > 0);
+        app.UseWhen(_ => proxies.Value, believing => believing.UseForwardedHeaders());
         app.UseSecurityHeaders();
         app.UseManagementPort();
         app.UseCors();
-        app.UseAuthentication();
-        app.UseRateLimitHeaders();
-        app.UseRateLimiter();
-        app.UseAuthorization();
+        app.UseWhen(_ => keys.Value, guarded => guarded.UseAuthentication());
+        app.UseWhen(_ => limits.Value, limited =>
+        {
+            limited.UseRateLimitHeaders();
+            limited.UseRateLimiter();
+        });
+        app.UseWhen(_ => keys.Value, guarded => guarded.UseAuthorization());
     }
 
     /// <summary>For everybody, as often as they like: probes, and the page that explains the rest.</summary>
@@ -99,7 +112,7 @@ internal static class AccessExtensions
         }
     }
 
-    private static void UseRateLimitHeaders(this WebApplication app) => app.Use((context, next) =>
+    private static void UseRateLimitHeaders(this IApplicationBuilder app) => app.Use((context, next) =>
     {
         // At the last moment: the exception handler clears the headers that were set before.
         context.Response.OnStarting(() =>

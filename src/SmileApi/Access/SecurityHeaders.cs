@@ -16,14 +16,17 @@ internal static class SecurityHeaders
     public static void UseSecurityHeaders(this WebApplication app) => app.Use((context, next) =>
     {
         // At the last moment: the exception handler clears the headers that were set before.
-        context.Response.OnStarting(() =>
-        {
-            var headers = context.Response.Headers;
-            headers.TryAdd("X-Content-Type-Options", "nosniff");
-            headers.TryAdd("Referrer-Policy", "no-referrer");
-            headers.TryAdd("Content-Security-Policy", context.Request.Path.StartsWithSegments("/swagger") ? SwaggerPage : NoPage);
-            return Task.CompletedTask;
-        });
+        context.Response.OnStarting(
+            static state =>
+            {
+                var context = (HttpContext)state;
+                var headers = context.Response.Headers;
+                headers.TryAdd("X-Content-Type-Options", "nosniff");
+                headers.TryAdd("Referrer-Policy", "no-referrer");
+                headers.TryAdd("Content-Security-Policy", context.Request.Path.StartsWithSegments("/swagger") ? SwaggerPage : NoPage);
+                return Task.CompletedTask;
+            },
+            context);
         return next(context);
     });
 }

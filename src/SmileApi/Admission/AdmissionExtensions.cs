@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -43,7 +44,20 @@ internal static class AdmissionExtensions
     /// </summary>
     public static TBuilder WithAdmission<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.AddEndpointFilter<TBuilder, AdmissionFilter>();
+
+    /// <summary>
+    /// The same for a stream of pictures, which may take as long as it likes while something moves: its handler finds the time that
+    /// each of its pictures has in a <see cref="PictureDeadline"/> among the features.
+    /// </summary>
+    public static TBuilder WithAdmissionOfStream<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new IsStream()).WithAdmission();
 }
+
+/// <summary>Marks an endpoint whose deadline is each picture's.</summary>
+internal sealed class IsStream;
+
+/// <summary>The time that a picture of a stream has, from its first byte to its answer.</summary>
+internal sealed record PictureDeadline(TimeSpan Time);
 
 /// <summary>See <see cref="AdmissionExtensions.WithAdmission"/>.</summary>
 internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOptions> options, TimeProvider time) : IEndpointFilter
@@ -54,6 +68,7 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
     private const double LeastBytesPerSecond = 1 << 10;
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
@@ -63,7 +78,9 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
                 ProblemKind.InvalidParameter, $"The header {TimeoutHeader} must be one number of seconds above 0, such as 2.5."));
         }
 
-        if (!gate.TryEnter(http.Request.ContentLength, out var admission, out var problem))
+        // Of a stream nothing is held but what the server has received of it; each of its pictures is let in by itself.
+        var isStream = http.GetEndpoint()?.Metadata.GetMetadata<IsStream>() is not null;
+        if (!gate.TryEnter(isStream ? null : http.Request.ContentLength, out var admission, out var problem))
         {
             return new ProblemResult(problem);
         }
@@ -71,10 +88,11 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
         using (admission)
         {
             http.Features.Set(admission);
-            DemandPace(http, deadline);
+            http.Features.Set(new PictureDeadline(deadline));
+            DemandPace(http, deadline, isStream);
             var gone = http.RequestAborted;
-            using var late = new CancellationTokenSource(deadline, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(gone, late.Token);
+            using var either = new CancellationTokenSource(isStream ? Timeout.InfiniteTimeSpan : deadline, time);
+            using var leaving = gone.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), either);
             http.RequestAborted = either.Token;
             try
             {
@@ -84,7 +102,7 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
             {
                 return new CallerGoneResult();
             }
-            catch (OperationCanceledException) when (late.IsCancellationRequested)
+            catch (OperationCanceledException) when (either.IsCancellationRequested)
             {
                 return new ProblemResult(new Problem(
                     ProblemKind.DeadlineExceeded,
@@ -127,13 +145,14 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
     /// An upload must come at half the pace at least that would bring it in time, from its fifth second on. Memory has been set
     /// aside for all of it: senders who announce much and send little would otherwise keep it from others until their deadline.
     /// </summary>
-    private static void DemandPace(HttpContext http, TimeSpan deadline)
+    private static void DemandPace(HttpContext http, TimeSpan deadline, bool isStream)
     {
         // With HTTP/2 the pace is the connection's, and cannot be set for one request of several.
         if (!HttpProtocol.IsHttp2(http.Request.Protocol) && http.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } pace)
         {
+            // A stream's sender may have nothing to say for a while; its handler has a clock for each picture.
             var needed = (http.Request.ContentLength ?? 0) / deadline.TotalSeconds / 2;
-            pace.MinDataRate = new MinDataRate(Math.Max(LeastBytesPerSecond, needed), s_grace);
+            pace.MinDataRate = isStream ? null : new MinDataRate(Math.Max(LeastBytesPerSecond, needed), s_grace);
         }
     }
 }
@@ -144,6 +163,12 @@ internal sealed class CallerGoneResult : IResult
     public Task ExecuteAsync(HttpContext httpContext)
     {
         Problems.SetOutcome(httpContext, "caller-gone");
+        if (httpContext.Response.HasStarted)
+        {
+            httpContext.Abort(); // In the middle of an answer, which must not look as if it had ended.
+            return Task.CompletedTask;
+        }
+
         httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
         if (httpContext.Features.Get<IStatusCodePagesFeature>() is { } pages)
         {

@@ -12,8 +12,9 @@ internal interface IUploadRoom
 {
     /// <summary>Sees to it that the upload may hold so many bytes altogether.</summary>
     /// <param name="bytes">Of all buffers together.</param>
-    /// <param name="problem">When the result is false, what the caller is told.</param>
-    bool TryHold(long bytes, [NotNullWhen(false)] out Problem? problem);
+    /// <param name="aborted">Nobody waits any more for room.</param>
+    /// <returns>Null; or, when there is no room, what the caller is told.</returns>
+    ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted);
 }
 
 /// <summary>
@@ -22,8 +23,17 @@ internal interface IUploadRoom
 /// </summary>
 internal sealed class AdmissionGate
 {
-    /// <summary>How long a crowd counts as a burst; after that it is lasting overload.</summary>
-    private static readonly TimeSpan s_burst = TimeSpan.FromSeconds(1);
+    /// <summary>Over so long it is counted how many came and how many of them were refused.</summary>
+    private static readonly TimeSpan s_window = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// More than one in so many refused is lasting overload. A short queue refuses some by chance at loads that can be borne: less
+    /// than one in a hundred at 80 %, and one in eleven already when a tenth too many come.
+    /// </summary>
+    private const int FewRefused = 50;
+
+    /// <summary>Of the pictures of batches only one at a time grows beyond so many bytes, or several could each hold a part and wait for the rest.</summary>
+    private const long MostTogether = 1 << 20;
 
     private const string TooMuchWork = "The service has as many requests as it can work on.";
     private const string TooManyBytes = "The service holds as many uploads as it has memory for.";
@@ -35,9 +45,16 @@ internal sealed class AdmissionGate
     private readonly TimeProvider _time;
     private readonly int _limit;
     private readonly int _sustainedLimit;
+    private readonly int _batchLimit;
     private int _arriving;
     private int _working;
-    private long _lastCalm; // A timestamp: when nobody waited for a processor.
+    private int _workingForBatches; // Of those at work.
+    private bool _oneGrows; // A picture of a batch beyond what several may hold.
+    private TaskCompletionSource? _nextToLeave; // There while somebody waits for room.
+    private bool _overloaded; // More come than can be borne, and not just for a moment.
+    private long _windowBegan; // A timestamp.
+    private int _came;
+    private int _refused;
 
     public AdmissionGate(
         MemoryBudget memory, DecodeGate decoder, DynamicBatcher batcher, IOptions<RequestOptions> options, TimeProvider time, SmileMetrics metrics)
@@ -45,7 +62,8 @@ internal sealed class AdmissionGate
         (_memory, _decoder, _batcher, _time) = (memory, decoder, batcher, time);
         _limit = options.Value.ResolvedMaxInFlight;
         _sustainedLimit = Math.Min(_limit, options.Value.ResolvedMaxInFlightSustained);
-        _lastCalm = time.GetTimestamp();
+        _batchLimit = Math.Max(1, _sustainedLimit / 2);
+        _windowBegan = time.GetTimestamp();
         metrics.ObserveAdmission(() => (Arriving, Working), () => (memory.UploadBytesHeld, memory.PictureBytesHeld), memory.Ceiling);
     }
 
@@ -66,15 +84,16 @@ internal sealed class AdmissionGate
         lock (_lock)
         {
             admission = null;
+            CountOneWhoCame();
             if (IsFull())
             {
-                problem = Overloaded(TooMuchWork);
+                problem = Refused();
             }
             else if (_memory.TryTakeForUpload(held) is { } lease)
             {
                 _arriving++;
                 problem = null;
-                admission = new Admission(this, lease, held);
+                admission = new Admission(this, lease, held, ofBatch: false);
             }
             else
             {
@@ -85,19 +104,61 @@ internal sealed class AdmissionGate
         }
     }
 
+    /// <summary>
+    /// Lets a picture of a batch in as soon as there is room. The batch has been let in itself: where a request would be turned away, it
+    /// waits, and its sender with it.
+    /// </summary>
+    /// <param name="aborted">Nobody waits any more.</param>
+    public async ValueTask<Admission> EnterFromBatchAsync(CancellationToken aborted)
+    {
+        while (true)
+        {
+            Task left;
+            lock (_lock)
+            {
+                if (!IsFull() && _memory.TryTakeForUpload(MemoryBudget.FirstBuffer) is { } lease)
+                {
+                    _arriving++;
+                    return new Admission(this, lease, MemoryBudget.FirstBuffer, ofBatch: true);
+                }
+
+                left = NextToLeave();
+            }
+
+            await left.WaitAsync(aborted);
+        }
+    }
+
     /// <summary>The answer to a request for which there is no room: how long what is inside will take, by the measured pace.</summary>
     private Problem Overloaded(string reason) =>
         new(ProblemKind.Overloaded, $"{reason} Try again later.", _decoder.DrainTime + _batcher.DrainTime);
 
-    private bool IsFull()
+    /// <summary>Whether there is no room to work.</summary>
+    private bool IsFull() => _working >= (_overloaded ? _sustainedLimit : _limit);
+
+    /// <summary>
+    /// Who is turned away at a burst's limit makes it lasting overload at once: the crowd that is inside then is worked off, and no
+    /// second one is let in while many go on being refused.
+    /// </summary>
+    private Problem Refused()
+    {
+        _refused++;
+        _overloaded = true;
+        return Overloaded(TooMuchWork);
+    }
+
+    private void CountOneWhoCame()
     {
         var now = _time.GetTimestamp();
-        if (_working <= Environment.ProcessorCount)
+        var gone = _time.GetElapsedTime(_windowBegan, now);
+        if (gone >= s_window)
         {
-            _lastCalm = now;
+            // Nobody came in a window that was never closed.
+            _overloaded &= gone < 2 * s_window && _refused * FewRefused > _came;
+            (_windowBegan, _came, _refused) = (now, 0, 0);
         }
 
-        return _working >= (_time.GetElapsedTime(_lastCalm, now) < s_burst ? _limit : _sustainedLimit);
+        _came++;
     }
 
     private bool TryBeginWork([NotNullWhen(false)] out Problem? problem)
@@ -105,7 +166,7 @@ internal sealed class AdmissionGate
         lock (_lock)
         {
             // Many may have arrived at the same time.
-            problem = IsFull() ? Overloaded(TooMuchWork) : null;
+            problem = IsFull() ? Refused() : null;
             if (problem is null)
             {
                 _arriving--;
@@ -116,47 +177,138 @@ internal sealed class AdmissionGate
         }
     }
 
-    private void Leave(bool worked)
+    /// <summary>Waits for a place at work. All batches together have half of the places that there are in lasting overload: others come, too.</summary>
+    private async ValueTask BeginWorkOfBatchAsync(CancellationToken aborted)
     {
-        lock (_lock)
+        while (true)
         {
-            (worked ? ref _working : ref _arriving)--;
-            if (_working <= Environment.ProcessorCount)
+            Task left;
+            lock (_lock)
             {
-                _lastCalm = _time.GetTimestamp();
+                if (_workingForBatches < _batchLimit && !IsFull())
+                {
+                    _arriving--;
+                    _working++;
+                    _workingForBatches++;
+                    return;
+                }
+
+                left = NextToLeave();
             }
+
+            await left.WaitAsync(aborted);
         }
     }
 
-    /// <summary>A request that has been let in, and the memory that it holds; used by one request, which disposes it at its end.</summary>
-    public sealed class Admission(AdmissionGate gate, RateLimitLease first, long held) : IUploadRoom, IDisposable
+    /// <summary>Ends when the next request or picture has left. To be asked before looking for room, or in the same lock.</summary>
+    private Task NextToLeave() => (_nextToLeave ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    /// <summary>Waits for a picture's turn to grow.</summary>
+    /// <returns>Whether it has come, or nobody waits any more.</returns>
+    private async ValueTask<bool> GrowAloneAsync(CancellationToken aborted)
+    {
+        while (!aborted.IsCancellationRequested)
+        {
+            Task left;
+            lock (_lock)
+            {
+                if (!_oneGrows)
+                {
+                    return _oneGrows = true;
+                }
+
+                left = NextToLeave();
+            }
+
+            await left.WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return false;
+    }
+
+    private void HasGrown()
+    {
+        TaskCompletionSource? waiting;
+        lock (_lock)
+        {
+            _oneGrows = false;
+            (waiting, _nextToLeave) = (_nextToLeave, null);
+        }
+
+        waiting?.TrySetResult();
+    }
+
+    private void Leave(bool worked, bool ofBatch)
+    {
+        TaskCompletionSource? waiting;
+        lock (_lock)
+        {
+            (worked ? ref _working : ref _arriving)--;
+            _workingForBatches -= worked && ofBatch ? 1 : 0;
+            (waiting, _nextToLeave) = (_nextToLeave, null);
+        }
+
+        waiting?.TrySetResult();
+    }
+
+    /// <summary>A request, or a picture of a batch, that has been let in, and the memory that it holds; used by one caller, who disposes it at its end.</summary>
+    public sealed class Admission(AdmissionGate gate, RateLimitLease first, long held, bool ofBatch) : IUploadRoom, IDisposable
     {
         private readonly List<RateLimitLease> _leases = [first];
         private long _held = held;
         private bool _working;
+        private bool _growsAlone;
         private bool _left;
 
-        public bool TryHold(long bytes, [NotNullWhen(false)] out Problem? problem)
+        /// <summary>A picture of a batch waits for room, and is told that there is none only when <paramref name="aborted"/> says so.</summary>
+        public async ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted)
         {
-            problem = null;
-            if (bytes <= _held)
+            if (ofBatch && bytes > MostTogether && !_growsAlone && !(_growsAlone = await gate.GrowAloneAsync(aborted)))
             {
-                return true;
+                return gate.Overloaded(TooManyBytes);
             }
 
-            if (gate._memory.TryTakeForUpload(bytes - _held) is not { } lease)
+            while (bytes > _held)
             {
-                problem = gate.Overloaded(TooManyBytes);
-                return false;
+                Task left;
+                lock (gate._lock)
+                {
+                    left = ofBatch ? gate.NextToLeave() : Task.CompletedTask;
+                }
+
+                if (gate._memory.TryTakeForUpload(bytes - _held) is { } lease)
+                {
+                    _leases.Add(lease);
+                    _held = bytes;
+                }
+                else if (!ofBatch || aborted.IsCancellationRequested)
+                {
+                    return gate.Overloaded(TooManyBytes);
+                }
+                else
+                {
+                    await left.WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
             }
 
-            _leases.Add(lease);
-            _held = bytes;
-            return true;
+            return null;
         }
+
+        /// <summary>Takes memory for an answer that is as large as an upload, beside what is held.</summary>
+        /// <returns>As <see cref="HoldAsync"/>.</returns>
+        public ValueTask<Problem?> HoldMoreAsync(long bytes, CancellationToken aborted) => HoldAsync(_held + bytes, aborted);
 
         /// <summary>The upload is here, and its work may begin, unless too many others have arrived in the meantime.</summary>
         public bool TryBeginWork([NotNullWhen(false)] out Problem? problem) => _working = gate.TryBeginWork(out problem);
+
+        /// <summary>The picture is here, and its work begins as soon as there is room.</summary>
+        /// <param name="aborted">Nobody waits any more.</param>
+        public async ValueTask BeginWorkAsync(CancellationToken aborted)
+        {
+            StopGrowing();
+            await gate.BeginWorkOfBatchAsync(aborted);
+            _working = true;
+        }
 
         public void Dispose()
         {
@@ -164,7 +316,17 @@ internal sealed class AdmissionGate
             {
                 _left = true;
                 _leases.ForEach(lease => lease.Dispose());
-                gate.Leave(_working);
+                StopGrowing();
+                gate.Leave(_working, ofBatch);
+            }
+        }
+
+        private void StopGrowing()
+        {
+            if (_growsAlone)
+            {
+                _growsAlone = false;
+                gate.HasGrown();
             }
         }
     }

@@ -44,20 +44,21 @@ internal sealed class MemoryBudget : IDisposable
 
     /// <exception cref="StartRefusedException">The limits of other sections do not fit into the ceiling.</exception>
     public MemoryBudget(
-        IOptions<MemoryOptions> memory, IOptions<RequestOptions> requests, IOptions<ImageLimits> images, IOptions<BatchingOptions> batching)
+        IOptions<MemoryOptions> memory, IOptions<RequestOptions> requests, IOptions<ImageLimits> images, IOptions<BatchingOptions> batching,
+        IOptions<CacheOptions> cache)
     {
         _options = memory.Value;
         Ceiling = _options.ResolvedMaxBytes;
         MaxConnections = requests.Value.MaxConnections == 0 ? (int)Math.Min(Ceiling / 16 / PerConnection, int.MaxValue) : requests.Value.MaxConnections;
 
-        var atRest = AtRest + batching.Value.ResolvedRunners * PerRunner + (long)MaxConnections * PerConnection;
+        var atRest = AtRest + batching.Value.ResolvedRunners * PerRunner + (long)MaxConnections * PerConnection + cache.Value.MaxBytes;
         var upload = 2 * BufferFor(UploadReader.LongestJson(images.Value.MaxBytes)); // The document, and the text in it.
         var picture = images.Value.MaxHeldBytes + Scratch + FixedScratch;
         if (atRest + upload + picture > Ceiling)
         {
             throw new StartRefusedException(
                 $"Memory:MaxBytes is {Ceiling >> 20} MiB{(_options.MaxBytes == 0 ? " (90 % of the container's or machine's memory)" : "")}, but {(atRest + upload + picture >> 20) + 1} MiB are needed: "
-                + $"{atRest >> 20} for the service with its runners and connections, {upload >> 20} for one upload of Images:MaxBytes, {picture >> 20} for one picture of Images:MaxHeldBytes. "
+                + $"{atRest >> 20} for the service with its runners, connections and kept answers, {upload >> 20} for one upload of Images:MaxBytes, {picture >> 20} for one picture of Images:MaxHeldBytes. "
                 + "Give it more memory, or lower these limits.");
         }
 

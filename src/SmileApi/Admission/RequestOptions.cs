@@ -11,14 +11,14 @@ internal sealed class RequestOptions
     /// <summary>
     /// Most requests at work at the same time: their picture has arrived and their answer has not left. Further ones are refused
     /// with 503. How many may be arriving follows from <see cref="MemoryOptions.MaxBytes"/>. Range 0 to 100,000; 0 (the default)
-    /// takes 128 a processor, a burst that is worked off in about a second.
+    /// takes 128, or 32 a processor where that is more: a burst that is worked off in a fraction of a second.
     /// </summary>
     [Range(0, 100_000)]
     public int MaxInFlight { get; set; }
 
     /// <summary>
-    /// The same while there is lasting overload: for more than a second there has been no moment at which nobody waited for a
-    /// processor. A long queue would then only make every answer late. Range 0 to 100,000; 0 (the default) takes 8 a processor.
+    /// The same in lasting overload: from a refusal on, until in a second hardly any (2 %) are refused. A long queue would then
+    /// only make every answer late. Range 0 to 100,000; 0 (the default) takes 4 a processor.
     /// </summary>
     [Range(0, 100_000)]
     public int MaxInFlightSustained { get; set; }
@@ -38,10 +38,10 @@ internal sealed class RequestOptions
     public int MaxConnections { get; set; }
 
     /// <summary><see cref="MaxInFlight"/> with 0 resolved; the runtime's count already respects a container's CPU quota.</summary>
-    public int ResolvedMaxInFlight => MaxInFlight == 0 ? 128 * Environment.ProcessorCount : MaxInFlight;
+    public int ResolvedMaxInFlight => MaxInFlight == 0 ? Math.Max(128, 32 * Environment.ProcessorCount) : MaxInFlight;
 
     /// <summary><see cref="MaxInFlightSustained"/> with 0 resolved.</summary>
-    public int ResolvedMaxInFlightSustained => MaxInFlightSustained == 0 ? 8 * Environment.ProcessorCount : MaxInFlightSustained;
+    public int ResolvedMaxInFlightSustained => MaxInFlightSustained == 0 ? 4 * Environment.ProcessorCount : MaxInFlightSustained;
 }
 
 [OptionsValidator]

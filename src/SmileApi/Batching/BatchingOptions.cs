@@ -8,16 +8,18 @@ internal sealed class BatchingOptions
 {
     public const string Section = "Batching";
 
-    /// <summary>Runs at the same time; 0 (the default) takes one a processor that the process may use. Range 0 to 256.</summary>
+    /// <summary>
+    /// Runs at the same time; 0 (the default) takes one a processor that the process may use, on GPUs one a session. Range 0 to 256.
+    /// </summary>
     [Range(0, 256)]
     public int Runners { get; set; }
 
     /// <summary>
     /// Most faces or candidates of one run; tiles as well, as far as they have no more pixels together than the largest one.
-    /// Range 1 to 64, default 8: on a CPU larger batches gain nothing more.
+    /// Range 0 to 64; 0 (the default) takes 8, as on a CPU larger batches gain nothing more, and 64 on GPUs.
     /// </summary>
-    [Range(1, 64)]
-    public int MaxBatch { get; set; } = 8;
+    [Range(0, 64)]
+    public int MaxBatch { get; set; }
 
     /// <summary>
     /// How many faces, candidates and tiles may wait for a runner before further pictures are refused with 503; those that are
@@ -56,6 +58,16 @@ internal sealed class BatchingOptions
 
     /// <summary><see cref="Runners"/> with 0 resolved; the runtime's count already respects a container's CPU quota.</summary>
     public int ResolvedRunners => Runners == 0 ? Environment.ProcessorCount : Runners;
+
+    /// <summary><see cref="MaxBatch"/> with 0 resolved.</summary>
+    public int ResolvedMaxBatch => MaxBatch == 0 ? 8 : MaxBatch;
+
+    /// <summary>Resolves what was left open, where the networks run on GPUs.</summary>
+    public void SettleForGpus(int sessions)
+    {
+        Runners = Runners == 0 ? sessions : Runners;
+        MaxBatch = MaxBatch == 0 ? 64 : MaxBatch;
+    }
 }
 
 [OptionsValidator]

@@ -41,7 +41,7 @@ internal sealed partial class DynamicBatcher : IHostedService
     public DynamicBatcher(IOptions<BatchingOptions> options, TimeProvider time, SmileMetrics metrics, ILogger<DynamicBatcher> logger)
     {
         (_time, _metrics, _logger) = (time, metrics, logger);
-        _maxBatch = options.Value.MaxBatch;
+        _maxBatch = options.Value.ResolvedMaxBatch;
         _linger = TimeSpan.FromMilliseconds(options.Value.LingerMilliseconds);
         _runTimeout = TimeSpan.FromSeconds(options.Value.RunTimeoutSeconds);
         _maxHung = options.Value.MaxHungRuns;
@@ -100,8 +100,7 @@ internal sealed partial class DynamicBatcher : IHostedService
 
     public Task StartAsync(CancellationToken startAborted)
     {
-        // A run that hangs holds its thread. Whoever answers requests and probes must not wait until the pool has noticed.
-        AddThreads(_size);
+        WorkerThreads.Reserve(_size);
         _dispatching = DispatchAsync();
         return Task.CompletedTask;
     }
@@ -111,7 +110,7 @@ internal sealed partial class DynamicBatcher : IHostedService
     {
         _queue.Close();
         await _dispatching.WaitAsync(hurry);
-        AddThreads(-_size);
+        WorkerThreads.Release(_size);
     }
 
     private async Task DispatchAsync()
@@ -208,18 +207,11 @@ internal sealed partial class DynamicBatcher : IHostedService
             freed = Slots - before + (change > 0 ? 1 : 0); // The slot of the run that was given up is free, if there is still one.
         }
 
-        AddThreads(change);
+        WorkerThreads.Reserve(change);
         if (freed > 0)
         {
             _slots.Release(freed);
         }
-    }
-
-    /// <summary>Lets the pool start so many more threads at once; the ones that hang do not count.</summary>
-    private static void AddThreads(int change)
-    {
-        ThreadPool.GetMinThreads(out var workers, out var completions);
-        ThreadPool.SetMinThreads(workers + change, completions);
     }
 
     /// <summary>One run: some pictures of one kind for the same models.</summary>
@@ -231,6 +223,8 @@ internal sealed partial class DynamicBatcher : IHostedService
 
         private readonly List<WorkItem> _items = [];
         private readonly long _begun = batcher._time.GetTimestamp();
+        private SessionRunners? _place; // Where it runs; whoever takes it away gives it back.
+        private SessionRunners? _lastPlace; // Where the runner is from, and where the last run may have failed.
         private Runner? _runner;
         private int _state;
 
@@ -266,11 +260,8 @@ internal sealed partial class DynamicBatcher : IHostedService
 
             // Only now: a run that was given up may have gone on reading these.
             _items.ForEach(item => item.Release());
-            if (_runner is not null)
-            {
-                Runners.Return(_runner);
-            }
-
+            ReturnRunner();
+            LeavePlace();
             if (Interlocked.CompareExchange(ref _state, Ended, Running) == Running)
             {
                 batcher.End(this);
@@ -286,9 +277,10 @@ internal sealed partial class DynamicBatcher : IHostedService
         private void Run(ITimer watch)
         {
             var failure = Run(_items);
-            if (failure is not null && _items.Count > 1)
+            if (failure is not null && (_items.Count > 1 || Runners.HasSeveral))
             {
                 LogRetry(batcher._logger, failure, Network, _items.Count);
+                GoElsewhere();
                 for (var i = 0; i < _items.Count && !IsGivenUp; i++)
                 {
                     watch.Change(batcher._runTimeout, Timeout.InfiniteTimeSpan);
@@ -312,7 +304,7 @@ internal sealed partial class DynamicBatcher : IHostedService
             var failure = new InferenceFailedException(InferenceFailure.Hung, $"A run did not end within {batcher._runTimeout.TotalSeconds} seconds.");
             LogGivenUp(batcher._logger, Network, _items.Count, batcher._runTimeout.TotalSeconds);
             CountFailure(InferenceFailure.Hung);
-            Runners.Hung();
+            LeavePlace()?.Hung();
             batcher.End(this);
             batcher.CountHung(1);
             if (batcher.Runners > 0)
@@ -339,16 +331,18 @@ internal sealed partial class DynamicBatcher : IHostedService
             var images = items.ConvertAll(item => item.Image).ToArray();
             var answers = new float[images.Length][];
             var started = batcher._time.GetTimestamp();
+            var place = _place ??= Runners.Choose(failed: _lastPlace);
+            _lastPlace = place;
             try
             {
-                _runner ??= Runners.Rent();
+                _runner ??= place.Rent();
                 _runner.Run(kind, images, answers);
             }
 #pragma warning disable CA1031 // Whatever a run throws belongs to its callers; the loop and the runner must outlive it.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                CountFailure(InferenceFailure.Threw);
+                CountFailure(InferenceFailure.Threw, place);
                 return new InferenceFailedException(InferenceFailure.Threw, "The network failed on this picture.", e);
             }
 
@@ -356,11 +350,11 @@ internal sealed partial class DynamicBatcher : IHostedService
             if (Array.Exists(answers, answer => !kind.IsSound(answer)))
             {
                 Array.ForEach(answers, answer => ArrayPool<float>.Shared.Return(answer));
-                CountFailure(InferenceFailure.Unsound);
+                CountFailure(InferenceFailure.Unsound, place);
                 return new InferenceFailedException(InferenceFailure.Unsound, "The network's answer is not a probability.");
             }
 
-            Runners.Succeeded(kind.Network);
+            place.Succeeded(kind.Network);
             Interlocked.Increment(ref batcher._succeeded);
             batcher._metrics.BatchRun(kind.Network, images.Length, ran);
             batcher._secondsPerPixel[kind.Network].Add(ran.TotalSeconds / images.Length / kind.Pixels);
@@ -377,14 +371,42 @@ internal sealed partial class DynamicBatcher : IHostedService
             return null;
         }
 
-        private void CountFailure(InferenceFailure kind)
+        private void CountFailure(InferenceFailure kind, SessionRunners? place = null)
         {
             Interlocked.Increment(ref batcher._failed);
             batcher._metrics.RunFailed(Network, kind);
-            if (kind != InferenceFailure.Hung)
+            place?.Failed(Network);
+        }
+
+        /// <summary>What has failed in one session is tried in another, if there is one.</summary>
+        private void GoElsewhere()
+        {
+            if (Runners.HasSeveral)
             {
-                Runners.Failed(Network);
+                ReturnRunner();
+                LeavePlace();
             }
+        }
+
+        private void ReturnRunner()
+        {
+            if (_runner is not null)
+            {
+                _lastPlace!.Return(_runner);
+                _runner = null;
+            }
+        }
+
+        /// <summary>Gives the place back, whoever comes first: the end of the run, or of its time.</summary>
+        private SessionRunners? LeavePlace()
+        {
+            var place = Interlocked.Exchange(ref _place, null);
+            if (place is not null)
+            {
+                Runners.Leave(place);
+            }
+
+            return place;
         }
     }
 

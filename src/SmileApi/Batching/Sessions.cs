@@ -88,8 +88,9 @@ internal static class OnnxSessions
             _smile.Run(images, probabilities);
             for (var i = 0; i < images.Length; i++)
             {
-                answers[i] = ArrayPool<float>.Shared.Rent(1);
+                answers[i] = ArrayPool<float>.Shared.Rent(1 + _smile.ActivationLength);
                 answers[i][0] = probabilities[i];
+                _smile.Activation(i).CopyTo(answers[i].AsSpan(1)); // What an explanation needs, and 100 bytes for everybody else.
             }
         }
 

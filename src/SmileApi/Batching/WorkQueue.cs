@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 
 namespace SmileApi.Batching;
@@ -51,6 +52,7 @@ internal sealed class WorkQueue(int limit)
 
     /// <summary>Waits for work.</summary>
     /// <returns>False when the queue is closed and all who were inside have gone.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> WaitForWorkAsync()
     {
         while (true)

@@ -19,7 +19,7 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
     public static bool TryRead(IQueryCollection query, [NotNullWhen(true)] out ClassifyQuery? options, [NotNullWhen(false)] out Problem? problem)
     {
         options = null;
-        if (query.Keys.FirstOrDefault(name => !Array.Exists(s_known, known => known.Equals(name, StringComparison.OrdinalIgnoreCase))) is { } unknown)
+        if (Unknown(query) is { } unknown)
         {
             // A misspelt option that is passed over would be worse than one that is refused.
             problem = new Problem(
@@ -38,6 +38,20 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
 
         options = new ClassifyQuery(detect, threshold, confidence, minFace, limit ?? DefaultLimit);
         return true;
+    }
+
+    /// <returns>The name of a parameter that there is not.</returns>
+    private static string? Unknown(IQueryCollection query)
+    {
+        foreach (var (name, _) in query)
+        {
+            if (!s_known.AsSpan().Contains(name, StringComparer.OrdinalIgnoreCase))
+            {
+                return name;
+            }
+        }
+
+        return null;
     }
 
     private static bool TryFaces(IQueryCollection query, out bool detect, [NotNullWhen(false)] out Problem? problem)

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using SmileApi.Admission;
 using SmileApi.Batching;
@@ -29,22 +30,28 @@ internal sealed class Photo(GreyImage image, TimeSpan waited, TimeSpan decoded, 
 }
 
 /// <summary>
-/// Decodes a bounded number of pictures at a time, and of those that must be held whole and are large only one. What a picture
-/// holds from its decoding to its verdict comes out of the <see cref="MemoryBudget"/>. A bounded number more may wait for
-/// their turn.
+/// Decodes a bounded number of pictures at a time, in two lanes: one for those that take long, so that the others need not wait
+/// behind them but share the processors with them; of those that must be held whole and are large there is only one. What a
+/// picture holds from its decoding to its verdict comes out of the <see cref="MemoryBudget"/>. A bounded number more may wait
+/// for their turn.
 /// </summary>
 internal sealed class DecodeGate : IDisposable
 {
     /// <summary>From how many held bytes on a picture counts as large.</summary>
     private const long Large = 32 << 20;
 
+    /// <summary>From how many pixels on a picture takes long: ten times those of 640x480.</summary>
+    private const long Long = 3_000_000;
+
     private readonly ImageDecoder _decoder;
     private readonly DecodeWatchdog _watchdog;
     private readonly MemoryBudget _memory;
     private readonly SemaphoreSlim _largeSlot = new(1);
+    private readonly SemaphoreSlim _longSlots;
     private readonly SemaphoreSlim _slots;
     private readonly int _queueLimit;
     private readonly int _parallelism;
+    private readonly int _threads;
     private readonly TimeProvider _time;
     private readonly SmileMetrics _metrics;
     private readonly MovingAverage _secondsPerPicture = new(initial: 0.005);
@@ -57,6 +64,9 @@ internal sealed class DecodeGate : IDisposable
         _queueLimit = options.Value.QueueLimit;
         _parallelism = options.Value.ResolvedParallelism;
         _slots = new SemaphoreSlim(_parallelism);
+        _longSlots = new SemaphoreSlim(options.Value.LongLane);
+        _threads = _parallelism + options.Value.LongLane;
+        WorkerThreads.Reserve(_threads);
     }
 
     /// <summary>How long the decoding of what is inside now will take, by the measured pace.</summary>
@@ -72,6 +82,7 @@ internal sealed class DecodeGate : IDisposable
     /// <param name="header">What <see cref="TryInspect"/> said of these bytes.</param>
     /// <param name="reduction">How many pixels of a side become one: 1, 2, 4 or 8.</param>
     /// <returns>The picture, which the caller disposes, or the problem with it.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<(Photo? Photo, Problem? Problem)> DecodeAsync(
         ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, CancellationToken aborted)
     {
@@ -114,6 +125,7 @@ internal sealed class DecodeGate : IDisposable
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeInTurnAsync(
         ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, IDisposable memory, CancellationToken aborted)
     {
@@ -122,14 +134,15 @@ internal sealed class DecodeGate : IDisposable
         await (largeSlot?.WaitAsync(aborted) ?? Task.CompletedTask);
         try
         {
-            await _slots.WaitAsync(aborted);
+            var slots = (long)header.Width * header.Height >= Long ? _longSlots : _slots;
+            await slots.WaitAsync(aborted);
             try
             {
                 return await DecodeNowAsync(bytes, header, reduction, queued, memory);
             }
             finally
             {
-                _slots.Release();
+                slots.Release();
             }
         }
         finally
@@ -138,6 +151,7 @@ internal sealed class DecodeGate : IDisposable
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeNowAsync(
         ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, IDisposable memory)
     {
@@ -162,6 +176,8 @@ internal sealed class DecodeGate : IDisposable
     public void Dispose()
     {
         _slots.Dispose();
+        _longSlots.Dispose();
+        WorkerThreads.Release(_threads);
         _largeSlot.Dispose();
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 using SmileApi.Imaging;
@@ -44,28 +45,11 @@ internal sealed partial class DecodeWatchdog
 
     /// <param name="bytes">Read until the decode ends, which may be after this task has: pinned for so long, see <see cref="Upload"/>.</param>
     /// <returns>The picture, which is the caller's, or its rejection; neither when the decode was given up.</returns>
-    public async Task<(GreyImage? Image, ImageRejection? Rejection)> DecodeAsync(ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction)
+    public Task<(GreyImage? Image, ImageRejection? Rejection)> DecodeAsync(ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction)
     {
-        // The clock is set before the decode begins, and what is read is held before anybody could give it back.
-        var tooLong = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var clock = _time.CreateTimer(state => ((TaskCompletionSource)state!).TrySetResult(), tooLong, _limit, Timeout.InfiniteTimeSpan);
-        var held = bytes.Pin();
-        var decoding = Task.Run(() =>
-        {
-            using (held)
-            {
-                return _decode(bytes.Span, header, reduction, out var image, out var rejection) ? (image, (ImageRejection?)null) : (null, rejection);
-            }
-        });
-
-        if (await Task.WhenAny(decoding, tooLong.Task) == decoding)
-        {
-            return await decoding;
-        }
-
-        GiveUp(header);
-        _ = decoding.ContinueWith(TakeBack, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return (null, null);
+        var decoding = new Decoding(this, bytes, header, reduction);
+        ThreadPool.UnsafeQueueUserWorkItem(decoding, preferLocal: false);
+        return decoding.Task;
     }
 
     /// <summary>The problem of a picture whose decoding was given up. Sent again, it would cost as much again.</summary>
@@ -81,10 +65,7 @@ internal sealed partial class DecodeWatchdog
             lost = ++_lost;
             spent = lost > _mostLost && !IsSpent;
             IsSpent |= spent;
-
-            // The pool has no other way to know that one of its threads is lost; it would notice after a while, and slowly.
-            ThreadPool.GetMinThreads(out var workers, out var ports);
-            ThreadPool.SetMinThreads(workers + 1, ports);
+            WorkerThreads.Reserve(1);
         }
 
         _metrics.DecodeGivenUp(header.Format);
@@ -97,19 +78,81 @@ internal sealed partial class DecodeWatchdog
     }
 
     /// <summary>A decode that was given up has ended after all.</summary>
-    private void TakeBack(Task<(GreyImage? Image, ImageRejection? Rejection)> decoding)
+    private void TakeBack()
     {
-        if (decoding.IsCompletedSuccessfully)
-        {
-            decoding.Result.Image?.Dispose();
-        }
-
-        _ = decoding.Exception; // Nobody is left to hear of it.
         lock (_lock)
         {
             _lost--;
-            ThreadPool.GetMinThreads(out var workers, out var ports);
-            ThreadPool.SetMinThreads(workers - 1, ports);
+            WorkerThreads.Release(1);
+        }
+    }
+
+    /// <summary>One decode; its task ends with it, or when its time is up.</summary>
+    private sealed class Decoding : TaskCompletionSource<(GreyImage? Image, ImageRejection? Rejection)>, IThreadPoolWorkItem
+    {
+        private const int Running = 0;
+        private const int Ended = 1;
+        private const int GivenUp = 2;
+
+        private readonly DecodeWatchdog _watchdog;
+        private readonly ReadOnlyMemory<byte> _bytes;
+        private readonly ImageHeader _header;
+        private readonly int _reduction;
+        private readonly MemoryHandle _held;
+        private readonly ITimer _clock;
+        private int _state;
+
+        public Decoding(DecodeWatchdog watchdog, ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction)
+        {
+            (_watchdog, _bytes, _header, _reduction) = (watchdog, bytes, header, reduction);
+
+            // The clock is set before the decode begins, and what is read is held before anybody could give it back.
+            _held = bytes.Pin();
+            _clock = watchdog._time.CreateTimer(static decoding => ((Decoding)decoding!).GiveUp(), this, watchdog._limit, Timeout.InfiniteTimeSpan);
+        }
+
+        public void Execute()
+        {
+            (GreyImage? Image, ImageRejection? Rejection) result = default;
+            Exception? failure = null;
+            try
+            {
+                var read = _watchdog._decode(_bytes.Span, _header, _reduction, out var image, out var rejection);
+                result = read ? (image, null) : (null, rejection);
+            }
+#pragma warning disable CA1031 // It is its caller's to handle.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failure = e;
+            }
+
+            _held.Dispose();
+            _clock.Dispose();
+            if (Interlocked.CompareExchange(ref _state, Ended, Running) == GivenUp)
+            {
+                // Nobody is left to hear of it.
+                result.Image?.Dispose();
+                _watchdog.TakeBack();
+            }
+            else if (failure is null)
+            {
+                // The request goes on with it on this thread, at once.
+                SetResult(result);
+            }
+            else
+            {
+                SetException(failure);
+            }
+        }
+
+        private void GiveUp()
+        {
+            if (Interlocked.CompareExchange(ref _state, GivenUp, Running) == Running)
+            {
+                _watchdog.GiveUp(_header);
+                SetResult((null, null));
+            }
         }
     }
 

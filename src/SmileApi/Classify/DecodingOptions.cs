@@ -9,7 +9,10 @@ internal sealed class DecodingOptions
 {
     public const string Section = "Decoding";
 
-    /// <summary>Pictures decoded at the same time; 0 (the default) takes one a processor that the process may use. Range 0 to 256.</summary>
+    /// <summary>
+    /// Pictures decoded at the same time; 0 (the default) takes one a processor that the process may use. Half as many of 3
+    /// megapixels and more may be decoded besides, so that nobody waits behind them. Range 0 to 256.
+    /// </summary>
     [Range(0, 256)]
     public int Parallelism { get; set; }
 
@@ -36,6 +39,9 @@ internal sealed class DecodingOptions
 
     /// <summary><see cref="Parallelism"/> with 0 resolved; the runtime's count already respects a container's CPU quota.</summary>
     public int ResolvedParallelism => Parallelism == 0 ? Environment.ProcessorCount : Parallelism;
+
+    /// <summary>Large pictures decoded at the same time, beside the others.</summary>
+    public int LongLane => (ResolvedParallelism + 1) / 2;
 }
 
 [OptionsValidator]

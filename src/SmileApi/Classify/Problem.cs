@@ -28,6 +28,16 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     public static readonly ProblemKind NotReady = new("not-ready", 503, "The service cannot answer now.");
     public static readonly ProblemKind DeadlineExceeded = new("deadline-exceeded", 504, "The request's time is over.");
 
+    // Of POST /explain alone.
+    public static readonly ProblemKind NoExplanation = new("no-explanation", 501, "The model cannot say what it saw.");
+
+    // Of POST /classify/batch alone.
+    public static readonly ProblemKind BatchTooLong = new("batch-too-long", 413, "The batch is too long for one document.");
+    public static readonly ProblemKind UnsupportedMediaType = new("unsupported-media-type", 415, "The request's body is of a kind that is not read here.");
+
+    /// <summary>The kinds that only batches meet, as a whole.</summary>
+    public static readonly IReadOnlyList<ProblemKind> OfBatches = [BatchTooLong, UnsupportedMediaType];
+
     // Of POST /admin/model alone.
     public static readonly ProblemKind AdminKeyInvalid = new("admin-key-invalid", 401, "The administrator's key is missing or wrong.");
     public static readonly ProblemKind ReloadInProgress = new("reload-in-progress", 409, "Other models are being loaded now.");
@@ -41,7 +51,7 @@ internal sealed record ProblemKind(string Name, int Status, string Title)
     [
         EmptyUpload, MalformedRequest, InvalidParameter, Unauthorized, NotFound, MethodNotAllowed, RequestTimeout, UploadTooLarge,
         UnsupportedFormat, PictureTooLarge, PictureTruncated, PictureCorrupt, PictureTooSlow, UnsupportedVariant, RateLimited, InternalError, InferenceFailed,
-        InferenceTimeout, Overloaded, NotReady, DeadlineExceeded, .. OfAdministration,
+        InferenceTimeout, Overloaded, NotReady, DeadlineExceeded, NoExplanation, .. OfBatches, .. OfAdministration,
     ];
 
     public string Type => $"urn:smileapi:problem:{Name}";

@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.WebUtilities;
@@ -46,9 +48,29 @@ internal sealed class Upload(byte[] rented, int start, int length) : MemoryManag
     {
         if (Interlocked.Decrement(ref _users) == 0)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            UploadArrays.Return(rented);
         }
     }
+}
+
+/// <summary>
+/// The arrays that uploads are received into. The shared pool keeps one of each size for every thread that has ever given one back;
+/// of large ones that would be more memory than the budget knows of, and so there are one or two of each size for all threads together.
+/// </summary>
+internal static class UploadArrays
+{
+    private const int Large = 256 << 10;
+    private const int KeptOfASize = 2;
+
+    private static readonly ArrayPool<byte> s_large = ArrayPool<byte>.Create(int.MaxValue, KeptOfASize);
+
+    /// <returns>An array of at least so many bytes.</returns>
+    public static byte[] Rent(int bytes) => PoolOf(bytes).Rent(bytes);
+
+    public static void Return(byte[] rented) => PoolOf(rented.Length).Return(rented);
+
+    // Both give arrays as long as the next power of two, so that an array says where it comes from.
+    private static ArrayPool<byte> PoolOf(int bytes) => bytes > Large / 2 ? s_large : ArrayPool<byte>.Shared;
 }
 
 /// <summary>
@@ -65,6 +87,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
     /// <param name="room">From which the memory of the body is taken.</param>
     /// <returns>The upload, which the caller disposes, or the problem with it.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<(Upload? Upload, Problem? Problem)> ReadAsync(HttpRequest request, IUploadRoom room, CancellationToken aborted)
     {
         using var stage = Stages.Read();
@@ -78,21 +101,28 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
         if (mediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
-            return await ReadJsonAsync(request, room, aborted);
+            var (upload, problem, _) = await ReadJsonAsync(request.Body, request.ContentLength, room, aborted);
+            return (upload, problem);
         }
 
         return await ReadBodyAsync(request.Body, request.ContentLength, _limit, room, aborted);
     }
 
+    /// <summary>Reads a picture that is all of a stream: a part of a batch.</summary>
+    /// <returns>As <see cref="ReadAsync"/>.</returns>
+    public ValueTask<(Upload? Upload, Problem? Problem)> ReadPictureAsync(Stream picture, IUploadRoom room, CancellationToken aborted) =>
+        ReadBodyAsync(picture, length: null, _limit, room, aborted);
+
     /// <summary>Most bytes of a JSON document around a picture of so many bytes.</summary>
     public static int LongestJson(int pictureBytes) => (int)Math.Min(Base64.GetMaxEncodedToUtf8Length(pictureBytes) + (long)Envelope, Array.MaxLength);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Upload?, Problem?)> ReadMultipartAsync(
         HttpRequest request, string boundary, IUploadRoom room, CancellationToken aborted)
     {
         if (boundary.Length is 0 or > 200)
         {
-            return (null, Malformed("The multipart request names no boundary of 1 to 200 characters. Let your HTTP library set the Content-Type header."));
+            return (null, NoBoundary);
         }
 
         if (request.ContentLength > (long)_limit + Envelope)
@@ -105,7 +135,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         {
             for (var part = 0; part < MaxParts && await reader.ReadNextSectionAsync(aborted) is { } section; part++)
             {
-                if (IsPicture(section))
+                if (IsPicture(section, out _))
                 {
                     return await ReadBodyAsync(section.Body, length: null, _limit, room, aborted);
                 }
@@ -123,35 +153,45 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         return (null, new Problem(ProblemKind.EmptyUpload, "The multipart request has no file part. Send the picture as a file called 'image'."));
     }
 
-    private static bool IsPicture(MultipartSection section) =>
-        ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)
+    /// <summary>Whether a part is a picture: a file, or called <c>image</c>.</summary>
+    /// <param name="section">The part.</param>
+    /// <param name="disposition">What it says of itself.</param>
+    public static bool IsPicture(MultipartSection section, [NotNullWhen(true)] out ContentDispositionHeaderValue? disposition) =>
+        ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out disposition)
         && (disposition.IsFileDisposition() || HeaderUtilities.RemoveQuotes(disposition.Name).Equals("image", StringComparison.Ordinal));
 
-    private async ValueTask<(Upload?, Problem?)> ReadJsonAsync(HttpRequest request, IUploadRoom room, CancellationToken aborted)
+    /// <summary>Reads a JSON document <c>{"image": "…"}</c> that is all of a stream.</summary>
+    /// <param name="length">Its bytes, if known.</param>
+    /// <returns>As <see cref="ReadAsync"/>, and what the document calls the picture (<c>name</c>).</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<(Upload? Upload, Problem? Problem, string? Name)> ReadJsonAsync(
+        Stream json, long? length, IUploadRoom room, CancellationToken aborted)
     {
-        var (body, problem) = await ReadBodyAsync(request.Body, request.ContentLength, LongestJson(_limit), room, aborted);
+        var (body, problem) = await ReadBodyAsync(json, length, LongestJson(_limit), room, aborted);
         if (body is null)
         {
-            return (null, problem!.Kind == ProblemKind.EmptyUpload ? Malformed(JsonExpected) : problem);
+            return (null, problem!.Kind == ProblemKind.EmptyUpload ? Malformed(JsonExpected) : problem, null);
         }
 
         using (body)
         {
             // The text in it is copied once, at most as long as the document.
-            return room.TryHold(MemoryBudget.BufferFor(body.Bytes.Length) * 2, out problem) ? DecodeJson(body.Bytes.Span) : (null, problem);
+            problem = await room.HoldAsync(MemoryBudget.BufferFor(body.Bytes.Length) * 2, aborted);
+            return problem is null ? DecodeJson(body.Bytes.Span) : (null, problem, null);
         }
     }
 
     private const string JsonExpected = "The JSON body must be an object {\"image\": \"<base64>\"}.";
 
-    private (Upload?, Problem?) DecodeJson(ReadOnlySpan<byte> json)
+    private (Upload? Upload, Problem? Problem, string? Name) DecodeJson(ReadOnlySpan<byte> json)
     {
         // Some editors and Windows tools put a byte order mark in front.
         json = json.StartsWith("\uFEFF"u8) ? json[3..] : json;
 
         // Never longer than the document; the last of several wins, as with most JSON readers.
-        var rented = ArrayPool<byte>.Shared.Rent(Math.Max(1, json.Length));
+        var rented = UploadArrays.Rent(Math.Max(1, json.Length));
         var length = -1;
+        string? name = null;
         Problem? malformed = null;
         try
         {
@@ -169,6 +209,11 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
                     reader.Read();
                     length = reader.TokenType == JsonTokenType.String ? reader.CopyString(rented) : -1;
                 }
+                else if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1 && reader.ValueTextEquals("name"u8))
+                {
+                    reader.Read();
+                    name = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                }
             }
         }
         catch (JsonException e)
@@ -182,8 +227,8 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
         if (malformed is not null || length < 0)
         {
-            ArrayPool<byte>.Shared.Return(rented);
-            return (null, malformed ?? Malformed($"{JsonExpected} It has no text called 'image'."));
+            UploadArrays.Return(rented);
+            return (null, malformed ?? Malformed($"{JsonExpected} It has no text called 'image'."), name);
         }
 
         var text = rented.AsSpan(0, length);
@@ -193,8 +238,8 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             var comma = text.IndexOf((byte)',');
             if (comma < 0 || !text[..comma].EndsWith(";base64"u8))
             {
-                ArrayPool<byte>.Shared.Return(rented);
-                return (null, Malformed("The data URL in 'image' must be of the form data:image/png;base64,…"));
+                UploadArrays.Return(rented);
+                return (null, Malformed("The data URL in 'image' must be of the form data:image/png;base64,…"), name);
             }
 
             start = comma + 1;
@@ -208,13 +253,14 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             : null;
         if (problem is null)
         {
-            return (new Upload(rented, start, written), null);
+            return (new Upload(rented, start, written), null, name);
         }
 
-        ArrayPool<byte>.Shared.Return(rented);
-        return (null, problem);
+        UploadArrays.Return(rented);
+        return (null, problem, name);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Upload?, Problem?)> ReadBodyAsync(
         Stream body, long? length, int limit, IUploadRoom room, CancellationToken aborted)
     {
@@ -224,7 +270,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
 
         // What was announced has been set aside at the door; else memory follows what has arrived.
-        var buffer = ArrayPool<byte>.Shared.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
+        var buffer = UploadArrays.Rent((int)(length + 1 ?? MemoryBudget.FirstBuffer));
         var filled = 0;
         Problem? problem = null;
         try
@@ -242,7 +288,8 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
                 if (filled == buffer.Length)
                 {
                     buffer = Grown(buffer, filled, limit + 1);
-                    if (!room.TryHold(buffer.Length, out problem))
+                    problem = await room.HoldAsync(buffer.Length, aborted);
+                    if (problem is not null)
                     {
                         break;
                     }
@@ -251,7 +298,7 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         }
         catch
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            UploadArrays.Return(buffer);
             throw;
         }
 
@@ -261,18 +308,21 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
             return (new Upload(buffer, 0, filled), null);
         }
 
-        ArrayPool<byte>.Shared.Return(buffer);
+        UploadArrays.Return(buffer);
         return (null, problem);
     }
 
     private static byte[] Grown(byte[] buffer, int filled, int most)
     {
         // By so much that a large photograph is copied three times, and not once for each doubling.
-        var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
+        var larger = UploadArrays.Rent((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
         buffer.AsSpan(0, filled).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer);
+        UploadArrays.Return(buffer);
         return larger;
     }
+
+    /// <summary>The problem of a multipart request whose content type says too little of it.</summary>
+    public static Problem NoBoundary => Malformed("The multipart request names no boundary of 1 to 200 characters. Let your HTTP library set the Content-Type header.");
 
     private static Problem Malformed(string detail) => new(ProblemKind.MalformedRequest, detail);
 

@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using SmileApi.Batches;
+using SmileApi.Explain;
 using SmileApi.Faces;
 using SmileApi.Imaging;
 using SmileApi.Inference;
@@ -63,12 +65,19 @@ internal sealed record Timings(double DecodeMs, double DetectMs, double QueueMs,
 /// <param name="Status">HTTP status code.</param>
 /// <param name="Detail">What is wrong with this request and what to do.</param>
 /// <param name="RequestId">Quote it when you report a problem; it stands in the service's log.</param>
-internal sealed record ProblemDocument(string Type, string Title, int Status, string Detail, string RequestId);
+internal sealed record ProblemDocument(string Type, string Title, int Status, string Detail, string RequestId)
+{
+    public static ProblemDocument Of(Problem problem, string requestId) =>
+        new(problem.Kind.Type, problem.Kind.Title, problem.Kind.Status, problem.Detail, requestId);
+}
 
 /// <summary>JSON as the API writes it.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Verdict))]
 [JsonSerializable(typeof(ProblemDocument))]
+[JsonSerializable(typeof(BatchResult))]
+[JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(BatchEnd))]
 [JsonSerializable(typeof(ModelCard))]
 [JsonSerializable(typeof(ReloadRequest))]
 internal sealed partial class WireJson : JsonSerializerContext;

@@ -7,15 +7,16 @@ namespace SmileApi.Faces;
 internal sealed record FaceDetector(FaceModel Find, FaceModel Check) : IDisposable
 {
     /// <param name="reason">When the result is false: one line that names the file and what is wrong with it.</param>
-    public static bool TryLoad(string findPath, string checkPath, [NotNullWhen(true)] out FaceDetector? detector, [NotNullWhen(false)] out string? reason)
+    public static bool TryLoad(
+        string findPath, string checkPath, Device device, [NotNullWhen(true)] out FaceDetector? detector, [NotNullWhen(false)] out string? reason)
     {
         detector = null;
-        if (!FaceModel.TryLoad(findPath, FaceModelMetadata.FindStage, out var find, out reason))
+        if (!FaceModel.TryLoad(findPath, FaceModelMetadata.FindStage, device, out var find, out reason))
         {
             return false;
         }
 
-        if (!FaceModel.TryLoad(checkPath, FaceModelMetadata.CheckStage, out var check, out reason))
+        if (!FaceModel.TryLoad(checkPath, FaceModelMetadata.CheckStage, device, out var check, out reason))
         {
             find.Dispose();
             return false;
@@ -26,12 +27,15 @@ internal sealed record FaceDetector(FaceModel Find, FaceModel Check) : IDisposab
     }
 
     /// <summary>The same networks in new sessions.</summary>
-    public FaceDetector Reopen()
+    public FaceDetector Reopen() => Reopen(Find.Device);
+
+    /// <summary>The same networks in new sessions on a device.</summary>
+    public FaceDetector Reopen(Device device)
     {
-        var find = Find.Reopen();
+        var find = Find.Reopen(device);
         try
         {
-            return new FaceDetector(find, Check.Reopen());
+            return new FaceDetector(find, Check.Reopen(device));
         }
         catch
         {

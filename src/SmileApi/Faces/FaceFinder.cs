@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using SmileApi.Batching;
 using SmileApi.Classify;
@@ -62,13 +63,15 @@ internal sealed class FaceFinder(
     /// <param name="place">The photograph's place in the queue.</param>
     /// <param name="aborted">The answer is no longer wanted.</param>
     /// <returns>The faces, largest first; and how long it took, waiting included.</returns>
-    public async Task<(IReadOnlyList<FoundFace> Faces, TimeSpan Took)> FindAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<(IReadOnlyList<FoundFace> Faces, TimeSpan Took)> FindAsync(
         FaceDetector detector, GreyImage photo, FacePlan plan, ClassifyQuery query, WorkQueue.Place place, CancellationToken aborted)
     {
         if (plan.MinFace is not { } minFace)
         {
             var whole = new Box(0, 0, photo.OriginalWidth, photo.OriginalHeight);
-            return ([new FoundFace(FaceSquare.Centred(photo.Width, photo.Height), Roll: 0, whole, Confidence: null)], TimeSpan.Zero);
+            FoundFace[] one = [new(FaceSquare.Centred(photo.Width, photo.Height), Roll: 0, whole, Confidence: null)];
+            return (one, TimeSpan.Zero);
         }
 
         using var stage = Stages.Detect();

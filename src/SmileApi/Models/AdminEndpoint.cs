@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
+using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Imaging;
 using SmileApi.Operations;
@@ -64,7 +65,8 @@ internal static class AdminEndpoint
             .AllowAnonymous(); // It asks for the administrator's key itself.
     }
 
-    private static async Task<IResult> ReloadAsync(HttpContext context, ModelReload reload, ImageDecoder decoder, IOptions<AdminOptions> options)
+    private static async Task<IResult> ReloadAsync(
+        HttpContext context, ModelReload reload, InferenceDevices devices, ImageDecoder decoder, IOptions<AdminOptions> options)
     {
         if (!IsKey(context.Request.Headers[KeyHeader].ToString(), options.Value.KeyHash))
         {
@@ -89,7 +91,7 @@ internal static class AdminEndpoint
         }
 
         var (models, problem) = await reload.ReloadAsync(request);
-        return models is null ? new ProblemResult(problem!) : TypedResults.Json(ModelCard.Of(models, decoder), WireJson.Default.ModelCard);
+        return models is null ? new ProblemResult(problem!) : TypedResults.Json(ModelCard.Of(models, devices, decoder), WireJson.Default.ModelCard);
     }
 
     /// <summary>Compares hashes, of one length whatever was sent, in a time that does not depend on where they differ.</summary>

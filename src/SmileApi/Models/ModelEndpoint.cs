@@ -1,3 +1,4 @@
+using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Imaging;
 using SmileApi.Inference;
@@ -9,7 +10,9 @@ namespace SmileApi.Models;
 /// <param name="Name">Name of the model.</param>
 /// <param name="Version">Version of the model, semantic.</param>
 /// <param name="Sha256">SHA-256 of the ONNX file, lower-case hexadecimal.</param>
-/// <param name="Provider">What runs it: <c>cpu</c>.</param>
+/// <param name="Provider">What runs it: <c>cpu</c> or <c>cuda</c>.</param>
+/// <param name="Devices">The devices that share the work: <c>cpu</c>, or GPUs such as <c>cuda:0</c>.</param>
+/// <param name="Fallback">Why it is not a GPU although one was wanted; null when that is not so.</param>
 /// <param name="JpegDecoder">What reads JPEG pictures: <c>libturbojpeg</c> or <c>SkiaSharp</c>.</param>
 /// <param name="Threshold">Probabilities from here on count as a smile, unless a request says otherwise.</param>
 /// <param name="Temperature">Calibration temperature, already part of the weights.</param>
@@ -21,17 +24,17 @@ namespace SmileApi.Models;
 /// <param name="Licence">What the weights may be used for.</param>
 /// <param name="Detector">What finds the faces.</param>
 internal sealed record ModelCard(
-    string Name, string Version, string Sha256, string Provider, string JpegDecoder, float Threshold, double Temperature, double Bias,
+    string Name, string Version, string Sha256, string Provider, IReadOnlyList<string> Devices, string? Fallback, string JpegDecoder, float Threshold, double Temperature, double Bias,
     ModelInput Input, ModelCost Cost, IReadOnlyDictionary<string, ModelScore> Scores, ModelTraining Training, string Licence,
     DetectorCard Detector)
 {
-    public static ModelCard Of(ModelSet models, ImageDecoder decoder)
+    public static ModelCard Of(ModelSet models, InferenceDevices devices, ImageDecoder decoder)
     {
         var (model, faces) = (models.Smile, models.Faces);
         var metadata = model.Metadata;
         return new ModelCard(
-            metadata.Name, metadata.Version, model.Sha256, model.Provider, decoder.JpegBackend, metadata.Threshold, metadata.Temperature, metadata.Bias,
-            metadata.Input, metadata.Cost, metadata.Scores, metadata.Training, metadata.Licence,
+            metadata.Name, metadata.Version, model.Sha256, model.Device.Provider, [.. models.Runners.Devices.Select(device => device.Name)], devices.Fallback,
+            decoder.JpegBackend, metadata.Threshold, metadata.Temperature, metadata.Bias, metadata.Input, metadata.Cost, metadata.Scores, metadata.Training, metadata.Licence,
             new DetectorCard(StageCard.Of(faces.Find), StageCard.Of(faces.Check)));
     }
 }
@@ -69,7 +72,8 @@ internal static class ModelEndpoint
     }
 
     public static void MapModel(this IEndpointRouteBuilder app) =>
-        app.MapGet("/model", (ModelStore models, ImageDecoder decoder) => TypedResults.Json(ModelCard.Of(models.Current, decoder), WireJson.Default.ModelCard))
+        app.MapGet("/model", (ModelStore models, InferenceDevices devices, ImageDecoder decoder) =>
+                TypedResults.Json(ModelCard.Of(models.Current, devices, decoder), WireJson.Default.ModelCard))
             .WithTags("Model")
             .WithSummary("The served models' card")
             .WithDescription("Name, version, input, calibration, cost, scores and training of the model that answers now, and of the two networks that find the faces.")

@@ -111,7 +111,7 @@ internal sealed partial class ModelReload(ModelStore store, IOptions<ModelOption
                 return (null, wrong);
             }
 
-            store.Warm(models, CancellationToken.None);
+            await store.WarmAsync(models, CancellationToken.None);
             works = true;
             return (models, null);
         }
@@ -135,13 +135,13 @@ internal sealed partial class ModelReload(ModelStore store, IOptions<ModelOption
     {
         (wrong, faces) = (null, null);
         smile = smilePath is null ? store.Current.Smile.Reopen() : null;
-        if (smile is null && !SmileModel.TryLoad(smilePath!, out smile, out wrong))
+        if (smile is null && !SmileModel.TryLoad(smilePath!, store.Current.Smile.Device, out smile, out wrong))
         {
             return false;
         }
 
         faces = findPath is null ? store.Current.Faces.Reopen() : null;
-        if (faces is null && !FaceDetector.TryLoad(findPath!, checkPath!, out faces, out wrong))
+        if (faces is null && !FaceDetector.TryLoad(findPath!, checkPath!, store.Current.Smile.Device, out faces, out wrong))
         {
             smile.Dispose();
             return false;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Microsoft.ML.OnnxRuntime;
 using SmileApi.Batching;
 using SmileApi.Faces;
 using SmileApi.Inference;
@@ -10,27 +11,35 @@ namespace SmileApi.Models;
 internal sealed partial class ModelStore : IHostedService, IDisposable
 {
     private readonly OpenSessions _open;
+    private readonly InferenceDevices _devices;
     private readonly BatchingOptions _batching;
     private readonly TimeProvider _time;
     private readonly SmileMetrics _metrics;
     private readonly ILogger<ModelStore> _logger;
-    private readonly ILogger<RunnerPool> _poolLogger;
+    private readonly ILogger<SessionRunners> _runnersLogger;
     private ModelSet _current;
 
     /// <exception cref="StartRefusedException">A file is not there or does not fit.</exception>
     public ModelStore(
-        OpenSessions open, IOptions<ModelOptions> model, IOptions<FacesOptions> faces, IOptions<BatchingOptions> batching,
-        TimeProvider time, SmileMetrics metrics, ILogger<ModelStore> logger, ILogger<RunnerPool> poolLogger)
+        OpenSessions open, InferenceDevices devices, IOptions<ModelOptions> model, IOptions<FacesOptions> faces, IOptions<BatchingOptions> batching,
+        TimeProvider time, SmileMetrics metrics, ILogger<ModelStore> logger, ILogger<SessionRunners> runnersLogger)
     {
-        (_open, _batching, _time, _metrics, _logger, _poolLogger) = (open, batching.Value, time, metrics, logger, poolLogger);
-        if (!SmileModel.TryLoad(model.Value.FullPath, out var smile, out var reason)
-            || !FaceDetector.TryLoad(faces.Value.FullPath, faces.Value.FullCheckPath, out var detector, out reason))
+        (_open, _devices, _batching, _time, _metrics, _logger, _runnersLogger) = (open, devices, batching.Value, time, metrics, logger, runnersLogger);
+        if (!SmileModel.TryLoad(model.Value.FullPath, devices.Sessions[0], out var smile, out var reason)
+            || !FaceDetector.TryLoad(faces.Value.FullPath, faces.Value.FullCheckPath, devices.Sessions[0], out var detector, out reason))
         {
             smile?.Dispose();
             throw new StartRefusedException(reason);
         }
 
-        _current = Make(smile, detector);
+        try
+        {
+            _current = Make(smile, detector);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new StartRefusedException($"The networks cannot be opened {devices.Sessions.Count} times: {e.Message}");
+        }
     }
 
     /// <summary>What is served to the next picture.</summary>
@@ -51,18 +60,34 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
         }
     }
 
-    /// <summary>Makes a set of loaded models, which become its own.</summary>
+    /// <summary>Makes a set of models that are loaded on the first session's device; they become its own.</summary>
+    /// <exception cref="OnnxRuntimeException">They cannot be opened on another.</exception>
     public ModelSet Make(SmileModel smile, FaceDetector faces)
     {
-        var runners = new RunnerPool(_open(smile, faces), Reopen, _batching.MaxFailuresInARow, _time, _metrics, _poolLogger);
-        return new ModelSet(smile, faces, runners);
-
-        Sessions Reopen()
+        var sessions = new List<SessionRunners>();
+        try
         {
-            var again = smile.Reopen();
+            foreach (var device in _devices.Sessions)
+            {
+                Sessions Open() => Reopen(device);
+                sessions.Add(new SessionRunners(
+                    device, sessions.Count == 0 ? _open(smile, faces) : Open(), Open, _batching.MaxFailuresInARow, _time, _metrics, _runnersLogger));
+            }
+        }
+        catch
+        {
+            sessions.ForEach(one => one.Dispose());
+            throw;
+        }
+
+        return new ModelSet(smile, faces, new RunnerPool(sessions));
+
+        Sessions Reopen(Device device)
+        {
+            var again = smile.Reopen(device);
             try
             {
-                return _open(again, faces.Reopen());
+                return _open(again, faces.Reopen(device));
             }
             catch
             {
@@ -73,22 +98,22 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
     }
 
     /// <summary>Runs what callers will need once.</summary>
-    public void Warm(ModelSet models, CancellationToken aborted)
+    public async Task WarmAsync(ModelSet models, CancellationToken aborted)
     {
         var started = _time.GetTimestamp();
-        models.Runners.Warm(_batching.MaxBatch, aborted);
+        await models.Runners.WarmAsync(_batching.ResolvedMaxBatch, aborted);
         var elapsed = _time.GetElapsedTime(started);
-        LogWarm(_logger, models.Smile.Metadata.Name, models.Smile.Metadata.Version, _batching.MaxBatch, _batching.ResolvedRunners, (int)elapsed.TotalMilliseconds);
+        LogWarm(_logger, models.Smile.Metadata.Name, models.Smile.Metadata.Version, _batching.ResolvedMaxBatch, _batching.ResolvedRunners, (int)elapsed.TotalMilliseconds);
     }
 
     /// <summary>Serves other models from the next picture on. Those that were served are closed when their last picture is judged.</summary>
     public void Serve(ModelSet models) => Interlocked.Exchange(ref _current, models).Release();
 
-    public Task StartAsync(CancellationToken startAborted)
+    public async Task StartAsync(CancellationToken startAborted)
     {
         try
         {
-            Warm(Current, startAborted);
+            await WarmAsync(Current, startAborted);
         }
 #pragma warning disable CA1031 // The files are good, and so the device is not: readiness tells of it, and the sessions are opened anew until it works.
         catch (Exception e)
@@ -96,8 +121,6 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
         {
             LogNotWarm(_logger, e);
         }
-
-        return Task.CompletedTask;
     }
 
     public Task StopAsync(CancellationToken hurry) => Task.CompletedTask;

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using SmileApi.Access;
 using SmileApi.Admission;
+using SmileApi.Batches;
 using SmileApi.Classify;
 using SmileApi.Inference;
 using Swashbuckle.AspNetCore.SwaggerGen;
@@ -53,45 +54,87 @@ internal static class ApiDescription
             page.DefaultModelsExpandDepth(0);
             page.DocExpansion(DocExpansion.Full);
         }).Open();
-        app.MapGet("/", () => Results.Redirect("swagger")).ExcludeFromDescription().Open();
     }
 }
 
-/// <summary>What no handler signature says: the three kinds of body, the query, and an example of each answer.</summary>
+/// <summary>What no handler signature says: the kinds of body, the query, and an example of each answer.</summary>
 internal sealed class DescribeClassify : IOperationFilter
 {
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
-        if (context.ApiDescription.RelativePath != "classify")
+        var (body, answer, example) = context.ApiDescription.RelativePath switch
+        {
+            "classify" => (OnePicture(), "The verdict.", VerdictExample),
+            "classify/batch" => (ManyPictures(), "A result for each picture, in their order: as one document, or each as a line.", BatchExample),
+            "explain" => (OnePicture(), "The drawing, or the verdict with the maps.", ExplanationExample),
+            _ => (null, "", ""),
+        };
+        if (body is null)
         {
             return;
         }
 
-        operation.Parameters =
-        [
-            Query("faces", "`detect`: find the faces and judge each. `whole`: the picture is one face that fills it from the brow to below the lower lip.",
-                new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["detect", "whole"], Default = "detect" }),
-            Query("threshold", "Probabilities from here on count as a smile. Default: the model's own, 0.5.",
-                new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
-            Query("confidence", "Least confidence of a face to be in the answer. Default: the detector's own. Without effect on `faces=whole`.",
-                new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
-            Query("minFace",
-                "Side of the smallest box to find, in pixels; smaller faces may be missing. The larger it is, the less a request costs. "
-                + "Default: 3 % of the picture's longer side, at least 20. Without effect on `faces=whole`.",
-                new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "65535" }),
-            Query("limit", "Most faces of the answer; the largest stay.",
-                new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = 100 }),
-            new OpenApiParameter
+        var kinds = ProblemKind.All.Except(ProblemKind.OfAdministration);
+        kinds = context.ApiDescription.RelativePath == "classify/batch"
+            ? ProblemKind.OfBatches.Concat(kinds.Except([ProblemKind.UnsupportedFormat, .. ProblemKind.OfBatches]))
+            : kinds.Except(ProblemKind.OfBatches);
+        operation.Parameters = Options(context.ApiDescription.RelativePath!);
+        operation.RequestBody = body;
+        foreach (var (status, response) in operation.Responses ?? [])
+        {
+            if (response is not OpenApiResponse { Content: not null } described)
             {
-                Name = AdmissionFilter.TimeoutHeader,
-                In = ParameterLocation.Header,
-                Description = "Seconds within which the answer is wanted, such as `2.5`; after that it is 504 and no more work is done for it. It can only shorten the service's own deadline.",
-                Schema = new OpenApiSchema { Type = JsonSchemaType.Number, ExclusiveMinimum = "0" },
-            },
-        ];
+                continue;
+            }
 
+            described.Description = status == "200" ? answer : Kinds(status, kinds);
+            foreach (var (type, content) in described.Content)
+            {
+                if (content is OpenApiMediaType media)
+                {
+                    if (type.StartsWith("image/", StringComparison.Ordinal))
+                    {
+                        media.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+                        continue;
+                    }
+
+                    var isLines = type == BatchAnswer.LinesType;
+                    media.Schema = isLines ? context.SchemaGenerator.GenerateSchema(typeof(BatchResult), context.SchemaRepository) : media.Schema;
+                    media.Example = status != "200" ? ProblemExample(status, kinds) : isLines ? JsonNode.Parse(BatchExample)!["results"]![0]!.DeepClone() : JsonNode.Parse(example);
+                }
+            }
+        }
+    }
+
+    private static List<IOpenApiParameter> Options(string path) =>
+    [
+        Query("faces", "`detect`: find the faces and judge each. `whole`: the picture is one face that fills it from the brow to below the lower lip.",
+            new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["detect", "whole"], Default = "detect" }),
+        Query("threshold", "Probabilities from here on count as a smile. Default: the model's own, 0.5.",
+            new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
+        Query("confidence", "Least confidence of a face to be in the answer. Default: the detector's own. Without effect on `faces=whole`.",
+            new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" }),
+        Query("minFace",
+            "Side of the smallest box to find, in pixels; smaller faces may be missing. The larger it is, the less a request costs. "
+            + "Default: 3 % of the picture's longer side, at least 20. Without effect on `faces=whole`.",
+            new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "65535" }),
+        Query("limit", "Most faces of the answer; the largest stay.",
+            new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = 100 }),
+        new OpenApiParameter
+        {
+            Name = AdmissionFilter.TimeoutHeader,
+            In = ParameterLocation.Header,
+            Description = path == "classify/batch"
+                ? "Seconds within which each picture is to be answered, from its first byte on, such as `2.5`; one that is not gets a result with status 504. It can only shorten the service's own deadline."
+                : "Seconds within which the answer is wanted, such as `2.5`; after that it is 504 and no more work is done for it. It can only shorten the service's own deadline.",
+            Schema = new OpenApiSchema { Type = JsonSchemaType.Number, ExclusiveMinimum = "0" },
+        },
+    ];
+
+    private static OpenApiRequestBody OnePicture()
+    {
         var picture = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
-        operation.RequestBody = new OpenApiRequestBody
+        return new OpenApiRequestBody
         {
             Required = true,
             Description = "One picture.",
@@ -112,20 +155,30 @@ internal sealed class DescribeClassify : IOperationFilter
                 ["application/octet-stream"] = new OpenApiMediaType { Schema = picture },
             },
         };
+    }
 
-        foreach (var (status, response) in operation.Responses ?? [])
+    private static OpenApiRequestBody ManyPictures()
+    {
+        var line = Object("image", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The picture in base64; a `data:` URL is accepted." });
+        line.Properties!["name"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Comes back with the result." };
+        return new OpenApiRequestBody
         {
-            if (response is not OpenApiResponse { Content: not null } described)
+            Required = true,
+            Description = "Many pictures.",
+            Content = new Dictionary<string, IOpenApiMediaType>
             {
-                continue;
-            }
-
-            described.Description = status == "200" ? "The verdict." : Kinds(status);
-            foreach (var content in described.Content.Values.OfType<OpenApiMediaType>())
-            {
-                content.Example = status == "200" ? JsonNode.Parse(VerdictExample) : ProblemExample(status);
-            }
-        }
+                ["multipart/form-data"] = new OpenApiMediaType
+                {
+                    Schema = Object("images", new OpenApiSchema
+                    {
+                        Type = JsonSchemaType.Array,
+                        Items = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+                        Description = "The pictures: JPEG, PNG or WebP. All files count, whatever the field is called.",
+                    }),
+                },
+                [BatchAnswer.LinesType] = new OpenApiMediaType { Schema = line, Example = new JsonObject { ["name"] = "a.png", ["image"] = OnePixelPng } },
+            },
+        };
     }
 
     private const string OnePixelPng =
@@ -142,6 +195,32 @@ internal sealed class DescribeClassify : IOperationFilter
         }
         """;
 
+    private const string ExplanationExample = """
+        {
+          "smile": true, "probability": 0.9731, "threshold": 0.5,
+          "faces": [ {
+            "smile": true, "probability": 0.9731, "box": { "x": 212, "y": 96, "width": 180, "height": 180 }, "confidence": 0.998,
+            "crop": { "x": 237.7, "y": 128.1, "side": 128.6, "roll": -3.2 },
+            "map": [ [ -0.01, -0.02, 0.0, -0.02, -0.01 ], [ 0.02, 0.04, 0.01, 0.05, 0.03 ], [ 0.11, 0.23, 0.12, 0.25, 0.12 ], [ 0.2, 0.51, 0.44, 0.49, 0.19 ], [ 0.08, 0.21, 0.25, 0.2, 0.06 ] ]
+          } ],
+          "image": { "width": 640, "height": 480, "format": "jpeg" },
+          "model": { "name": "smile-cnn20", "version": "1.0.0", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
+          "timings": { "decodeMs": 0.7, "detectMs": 7.9, "queueMs": 0.1, "inferMs": 0.5, "totalMs": 9.6 },
+          "requestId": "0HNG2J7KQ5R1M:00000001"
+        }
+        """;
+
+    private const string BatchExample = $$"""
+        {
+          "results": [
+            { "index": 0, "name": "a.jpg", "status": 200, "result": {{VerdictExample}} },
+            { "index": 1, "name": "b.jpg", "status": 422, "problem": {
+                "type": "urn:smileapi:problem:picture-truncated", "title": "The picture is cut off.", "status": 422,
+                "detail": "The JPEG picture is cut off: it ends before its last pixel. Send the whole file.", "requestId": "0HNG2J7KQ5R1M:00000001" } }
+          ]
+        }
+        """;
+
     private static OpenApiParameter Query(string name, string description, OpenApiSchema schema) =>
         new() { Name = name, In = ParameterLocation.Query, Description = description, Schema = schema };
 
@@ -152,10 +231,10 @@ internal sealed class DescribeClassify : IOperationFilter
         Properties = new Dictionary<string, IOpenApiSchema> { [property] = schema },
     };
 
-    private static string Kinds(string status) =>
-        string.Join(" ", ProblemKind.All.Except(ProblemKind.OfAdministration).Where(kind => IsOf(kind, status)).Select(kind => $"`{kind.Name}`: {kind.Title}"));
+    private static string Kinds(string status, IEnumerable<ProblemKind> kinds) =>
+        string.Join(" ", kinds.Where(kind => IsOf(kind, status)).Select(kind => $"`{kind.Name}`: {kind.Title}"));
 
-    private static JsonObject? ProblemExample(string status) => ProblemKind.All.FirstOrDefault(kind => IsOf(kind, status)) is { } kind
+    private static JsonObject? ProblemExample(string status, IEnumerable<ProblemKind> kinds) => kinds.FirstOrDefault(kind => IsOf(kind, status)) is { } kind
         ? new JsonObject
         {
             ["type"] = kind.Type,

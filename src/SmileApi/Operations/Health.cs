@@ -128,7 +128,7 @@ internal sealed class PipelineCheck(Classifier classifier, DynamicBatcher batche
 
     private async Task<Problem?> ProblemWithAsync(ClassifyQuery query, CancellationToken aborted)
     {
-        var (_, problem) = await classifier.ClassifyAsync(_picture, query, time.GetTimestamp(), "health", aborted).WaitAsync(aborted);
+        var (_, problem) = await classifier.ClassifyAfreshAsync(_picture, query, time.GetTimestamp(), "health", maps: null, aborted).AsTask().WaitAsync(aborted);
         return problem;
     }
 

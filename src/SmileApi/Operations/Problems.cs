@@ -25,11 +25,14 @@ internal static class Problems
         app.Use((context, next) =>
         {
             // At the last moment: the exception handler clears the headers that were set before.
-            context.Response.OnStarting(() =>
-            {
-                context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
-                return Task.CompletedTask;
-            });
+            context.Response.OnStarting(
+                static state =>
+                {
+                    var context = (HttpContext)state;
+                    context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+                    return Task.CompletedTask;
+                },
+                context);
             SetOutcome(context, "ok");
             return next(context);
         });
@@ -51,9 +54,7 @@ internal static class Problems
         response.StatusCode = problem.Kind.Status;
         if (problem.RetryAfter is { } retryAfter)
         {
-            // An estimate of ours is worth a minute at most; a rate limit is kept to the second.
-            var most = problem.Kind == ProblemKind.RateLimited ? double.MaxValue : 60;
-            response.Headers.RetryAfter = Math.Clamp(Math.Ceiling(retryAfter.TotalSeconds), 1, most).ToString(CultureInfo.InvariantCulture);
+            response.Headers.RetryAfter = RetryAfterSeconds(problem.Kind, retryAfter).ToString(CultureInfo.InvariantCulture);
         }
 
         if (problem.Kind == ProblemKind.UploadTooLarge)
@@ -63,17 +64,22 @@ internal static class Problems
             response.Headers.Connection = "close";
         }
 
-        var document = new ProblemDocument(problem.Kind.Type, problem.Kind.Title, problem.Kind.Status, problem.Detail, context.TraceIdentifier);
+        var document = ProblemDocument.Of(problem, context.TraceIdentifier);
 
         // Not cancelled with the request: writing to a client that has hung up does nothing, where cancelling would throw.
         await response.WriteAsJsonAsync(document, WireJson.Default.ProblemDocument, "application/problem+json", CancellationToken.None);
     }
 
+    /// <summary>An estimate of ours is worth a minute at most; a rate limit is kept to the second.</summary>
+    public static double RetryAfterSeconds(ProblemKind kind, TimeSpan retryAfter) =>
+        Math.Clamp(Math.Ceiling(retryAfter.TotalSeconds), 1, kind == ProblemKind.RateLimited ? double.MaxValue : 60);
+
     /// <summary>The last word of the request's line in the log.</summary>
     public static void SetOutcome(HttpContext context, string outcome) =>
         context.RequestServices.GetRequiredService<IDiagnosticContext>().Set("Outcome", outcome);
 
-    private static Problem ProblemOf(Exception exception) => exception switch
+    /// <summary>What a caller is told of an exception.</summary>
+    public static Problem ProblemOf(Exception exception) => exception switch
     {
         BadHttpRequestException { StatusCode: 408 } => new(ProblemKind.RequestTimeout, "The request's body arrived too slowly. Try again on a better connection."),
         BadHttpRequestException { StatusCode: 413 } => new(ProblemKind.UploadTooLarge, "The request's body is too large."),

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Imaging;
+using SmileApi.Inference;
 
 namespace SmileApi.Operations;
 
@@ -21,6 +22,7 @@ internal sealed class SmileMetrics
     private readonly Counter<long> _found;
     private readonly Counter<long> _looks;
     private readonly Counter<long> _skipped;
+    private readonly Counter<long> _cache;
     private readonly Counter<long> _rejections;
     private readonly Counter<long> _failures;
     private readonly Counter<long> _runnersReplaced;
@@ -45,6 +47,7 @@ internal sealed class SmileMetrics
         _batchSize = _meter.CreateHistogram("smileapi.batch.size", "{picture}", "Tiles, candidates or faces of one run, by network.", advice: sizes);
         _faces = _meter.CreateCounter<long>("smileapi.faces", "{face}", "Faces judged, by verdict.");
         _skipped = _meter.CreateCounter<long>("smileapi.work.skipped", "{picture}", "Tiles, candidates and faces dropped before their run because their caller had gone, by network.");
+        _cache = _meter.CreateCounter<long>("smileapi.cache.lookups", "{picture}", "Pictures looked up among the answers kept, where any are, by outcome: hit, miss.");
         _rejections = _meter.CreateCounter<long>("smileapi.rejections", "{request}", "Requests answered with a problem, by reason.");
         _failures = _meter.CreateCounter<long>("smileapi.inference.failures", "{run}", "Runs that failed, by network and kind: threw, unsound, hung.");
         _runnersReplaced = _meter.CreateCounter<long>("smileapi.runners.replaced", "{runner}", "Runners replaced because their run did not end.");
@@ -58,6 +61,16 @@ internal sealed class SmileMetrics
         _meter.CreateObservableGauge("smileapi.queue.length", length, "{picture}", "Tiles, candidates and faces that wait for a runner.");
         _meter.CreateObservableGauge("smileapi.runners.idle", idleRunners, "{runner}", "Runners that nobody uses.");
         _meter.CreateObservableGauge("smileapi.runs.hung", hungRuns, "{run}", "Runs that were given up and still have not ended.");
+    }
+
+    /// <summary>Tells the scrape what the networks run on.</summary>
+    /// <param name="sessions">The device of each.</param>
+    /// <param name="fallback">Whether that is the CPU because no GPU could be used.</param>
+    public void ObserveDevices(IReadOnlyList<Device> sessions, bool fallback)
+    {
+        Measurement<int>[] counts = [.. sessions.CountBy(device => device).Select(pair => new Measurement<int>(pair.Value, Tag("provider", pair.Key.Provider), Tag("device", pair.Key.Name)))];
+        _meter.CreateObservableGauge("smileapi.inference.sessions", () => counts, "{session}", "Sessions that run the networks, by provider and device.");
+        _meter.CreateObservableGauge("smileapi.inference.fallback", () => fallback ? 1 : 0, description: "1 when the networks run on the CPU because no GPU could be used, else 0.");
     }
 
     /// <summary>Lets the scrape ask how many decodes go on after they were given up.</summary>
@@ -115,6 +128,8 @@ internal sealed class SmileMetrics
     public void Skipped(Network network) => _skipped.Add(1, Tag(network));
 
     public void FaceJudged(bool smile) => _faces.Add(1, new KeyValuePair<string, object?>("smile", smile ? "true" : "false"));
+
+    public void CacheAsked(bool hit) => _cache.Add(1, Tag("outcome", hit ? "hit" : "miss"));
 
     public void Rejected(ProblemKind kind) => _rejections.Add(1, new KeyValuePair<string, object?>("reason", kind.Name));
 

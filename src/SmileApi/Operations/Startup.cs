@@ -2,13 +2,17 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using SmileApi.Admission;
+using SmileApi.Batching;
 using SmileApi.Classify;
 using SmileApi.Models;
 
 namespace SmileApi.Operations;
 
 /// <summary>The service cannot start; the message is the one line that its operator reads.</summary>
-internal sealed class StartRefusedException(string message) : Exception(message);
+internal sealed class StartRefusedException(string message, int exitCode = 1) : Exception(message)
+{
+    public int ExitCode => exitCode;
+}
 
 /// <summary>Starting well or not at all: the default address, checked options, and reasons without stack traces.</summary>
 internal static class Startup
@@ -46,7 +50,7 @@ internal static class Startup
         builder.Services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
     }
 
-    /// <summary>Runs until stopped; exit code 70 when it has stopped by itself, to be started anew. What prevents the start goes to stderr, a line each, with exit code 1.</summary>
+    /// <summary>Runs until stopped; exit code 70 when it has stopped by itself, to be started anew. What prevents the start goes to stderr, a line each, with exit code 1, or 69 when it is a GPU that cannot be used.</summary>
     public static async Task<int> RunOrExplainAsync(this WebApplication app)
     {
         var stopping = app.Lifetime.ApplicationStopping;
@@ -55,6 +59,7 @@ internal static class Startup
             await using (app)
             {
                 app.Services.GetService<IStartupValidator>()?.Validate();
+                app.SettleInference();
                 app.SettleAdmission();
                 app.Services.GetRequiredService<ModelStore>();
                 var watchdog = app.Services.GetRequiredService<DecodeWatchdog>();
@@ -69,7 +74,8 @@ internal static class Startup
         }
         catch (StartRefusedException e)
         {
-            return Explain(e.Message);
+            Explain(e.Message);
+            return e.ExitCode;
         }
         catch (OptionsValidationException e)
         {
@@ -81,8 +87,9 @@ internal static class Startup
         }
         catch (Exception e) when (e is InvalidOperationException or IOException or SocketException or FormatException)
         {
-            // A setting of the wrong type, an address that is taken, not ours, or none: the framework's messages say which.
-            return Explain(e.Message);
+            // A setting of the wrong type, an address that is taken, not ours, or none: the framework's messages say which, of what
+            // stands in a list one further in.
+            return Explain(e is InvalidOperationException { InnerException: InvalidOperationException inner } ? inner.Message : e.Message);
         }
     }
 

@@ -43,12 +43,16 @@ internal static class Telemetry
 
     public static void UseRequestLog(this WebApplication app) => app.UseSerilogRequestLogging(log =>
     {
+        log.Logger = app.Services.GetRequiredService<Serilog.ILogger>(); // Else one is made for each request.
         var caller = app.Configuration.GetSection("Access:Keys").GetChildren().Any() ? "{Key} " : "";
         log.MessageTemplate = $"{{RequestMethod}} {{RequestPath}} {{StatusCode}} in {{Elapsed:F1}} ms {{Outcome}} {caller}[{{RequestId}}]";
         log.EnrichDiagnosticContext = (diagnostics, context) =>
         {
             diagnostics.Set("RequestId", context.TraceIdentifier);
-            diagnostics.Set("Key", context.User.Identity?.Name ?? "-");
+            if (caller.Length > 0)
+            {
+                diagnostics.Set("Key", context.User.Identity?.Name ?? "-");
+            }
         };
         log.GetLevel = (context, _, exception) =>
             IsTurnedAway(context.Response.StatusCode) ? LogEventLevel.Warning

@@ -64,7 +64,7 @@ public sealed class ApiKeyTests
     {
         await using var app = new GuardedApp(GuardedApp.Key(0, "alice", Alice));
 
-        foreach (var path in new[] { "/health/live", "/health/ready", "/", "/swagger/index.html", "/swagger/v1/swagger.json" })
+        foreach (var path in new[] { "/health/live", "/health/ready", "/", "/page/app.js", "/swagger/index.html", "/swagger/v1/swagger.json" })
         {
             using var answer = await app.GetAsync(path);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);

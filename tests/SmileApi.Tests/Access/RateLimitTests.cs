@@ -47,7 +47,7 @@ public sealed class RateLimitTests(SmileApp unlimited)
         await using var app = new GuardedApp(("RateLimit:Requests", "1"), ("RateLimit:WindowSeconds", "3600"));
         (await app.ClassifyAsync()).Dispose();
 
-        foreach (var path in new[] { "/health/live", "/health/ready", "/metrics", "/swagger/index.html", "/swagger/v1/swagger.json" })
+        foreach (var path in new[] { "/health/live", "/health/ready", "/metrics", "/", "/page/app.js", "/swagger/index.html", "/swagger/v1/swagger.json" })
         {
             using var answer = await app.GetAsync(path);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);

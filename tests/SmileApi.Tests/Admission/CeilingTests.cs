@@ -43,13 +43,8 @@ public sealed class CeilingTests
         using (var patient = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(10) }) { BaseAddress = http.BaseAddress })
         await using (process)
         {
-            // Large in bytes, large in pixels, large in both, and small; each kind more often than there is room for.
-            byte[][] pictures =
-            [
-                Padded(Repository.Sample("mean-smile.png"), 20 << 20), Padded(Make.Jpeg(320, 240, seed: 1), 6 << 20),
-                White(5000, 4000, SKEncodedImageFormat.Png), Padded(White(4000, 4000, SKEncodedImageFormat.Png), 15 << 20),
-                White(4000, 3000, SKEncodedImageFormat.Jpeg), Make.Jpeg(320, 240, seed: 2),
-            ];
+            // Each kind more often than there is room for.
+            var pictures = Demanding();
             var statuses = await Task.WhenAll(Enumerable.Range(0, 12 * pictures.Length).Select(async i =>
             {
                 using var request = new HttpRequestMessage(HttpMethod.Post, i % 4 == 0 ? "/classify?minFace=60" : "/classify") { Content = new ByteArrayContent(pictures[i % pictures.Length]) };
@@ -69,6 +64,36 @@ public sealed class CeilingTests
         }
     }
 
+    [Fact]
+    public async Task Batches_stay_under_it_too_and_wait_for_room_instead_of_being_refused()
+    {
+        const int Ceiling = 460;
+        const int Batches = 6;
+        var (process, http) = await ServiceProcess.StartAsync(("Memory__MaxBytes", $"{Ceiling << 20}"), ("Requests__DeadlineSeconds", "600"));
+        using (http)
+        await using (process)
+        {
+            var pictures = Demanding();
+            var answers = await Task.WhenAll(Enumerable.Range(0, Batches).Select(async batch =>
+            {
+                using var form = new MultipartFormDataContent();
+                for (var i = 0; i < pictures.Length; i++)
+                {
+                    form.Add(new ByteArrayContent(pictures[(i + batch) % pictures.Length]), "images", $"{i}");
+                }
+
+                using var response = await http.PostAsync(new Uri("/classify/batch", UriKind.Relative), form);
+                return await response.Content.ReadAsStringAsync();
+            }));
+
+            var peak = process.PeakMebibytes();
+            TestContext.Current.TestOutputHelper!.WriteLine($"{Batches} batches of {pictures.Length}; peak memory {peak:0} MiB under a ceiling of {Ceiling}");
+            Assert.All(answers, answer => Assert.True(answer.Split("\"status\":200").Length - 1 == pictures.Length, answer));
+            Assert.InRange(peak, 50, Ceiling);
+            Assert.Equal(0, (await GaugesAsync(http)).Where(gauge => gauge.Key is not "smileapi_memory_ceiling_bytes").Sum(gauge => gauge.Value));
+        }
+    }
+
     /// <summary>What the door measures, by name.</summary>
     internal static async Task<Dictionary<string, double>> GaugesAsync(HttpClient http)
     {
@@ -78,6 +103,14 @@ public sealed class CeilingTests
             .GroupBy(line => line.Split('{', ' ')[0])
             .ToDictionary(lines => lines.Key, lines => lines.Sum(line => double.Parse(line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Trim().Split(' ')[0], CultureInfo.InvariantCulture)));
     }
+
+    /// <summary>Pictures that are large in bytes, in pixels, in both, and small.</summary>
+    private static byte[][] Demanding() =>
+    [
+        Padded(Repository.Sample("mean-smile.png"), 20 << 20), Padded(Make.Jpeg(320, 240, seed: 1), 6 << 20),
+        White(5000, 4000, SKEncodedImageFormat.Png), Padded(White(4000, 4000, SKEncodedImageFormat.Png), 15 << 20),
+        White(4000, 3000, SKEncodedImageFormat.Jpeg), Make.Jpeg(320, 240, seed: 2),
+    ];
 
     private static byte[] White(int width, int height, SKEncodedImageFormat format)
     {

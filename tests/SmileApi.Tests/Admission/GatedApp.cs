@@ -53,13 +53,16 @@ internal sealed class GatedApp : WebApplicationFactory<Program>
             // The probe's, which ends before the service listens.
         }
 
-        app._open.Reset();
+        app.Close();
         app.Runs.Clear();
         return app;
     }
 
     /// <summary>Lets the runner go on.</summary>
     public void Open() => _open.Set();
+
+    /// <summary>Holds the runs that begin from now on.</summary>
+    public void Close() => _open.Reset();
 
     /// <summary>Waits for a run of the smile network to begin.</summary>
     public Task RunBegan() => _began.WaitAsync();

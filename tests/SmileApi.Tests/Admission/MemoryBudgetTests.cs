@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using SmileApi.Admission;
 using SmileApi.Batching;
+using SmileApi.Classify;
 using SmileApi.Imaging;
 using SmileApi.Operations;
 
@@ -63,5 +64,6 @@ public sealed class MemoryBudgetTests
 
     private static MemoryBudget Of(int mebibytes, int runners) => new(
         Options.Create(new MemoryOptions { MaxBytes = (long)mebibytes << 20 }), Options.Create(new RequestOptions()),
-        Options.Create(new ImageLimits()), Options.Create(new BatchingOptions { Runners = runners }));
+        Options.Create(new ImageLimits()), Options.Create(new BatchingOptions { Runners = runners }),
+        Options.Create(new CacheOptions()));
 }

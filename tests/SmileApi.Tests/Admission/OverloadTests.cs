@@ -84,29 +84,59 @@ public sealed class OverloadTests
     [Fact]
     public async Task A_burst_is_taken_in_but_in_lasting_overload_the_queue_is_kept_short()
     {
-        var calm = Environment.ProcessorCount;
-        using var app = GatedApp.Start(("Requests:MaxInFlight", "1000"), ("Requests:MaxInFlightSustained", $"{calm + 1}"));
-        var burst = Enumerable.Range(0, calm + 4).Select(_ => app.PostAsync()).ToArray();
-        await app.Working(calm + 4);
+        using var app = GatedApp.Start(("Requests:MaxInFlight", "6"), ("Requests:MaxInFlightSustained", "2"));
+        await FillAsync(app, 6);
 
-        app.Time.Advance(TimeSpan.FromSeconds(0.9));
-        var last = app.PostAsync();
-        await app.Working(calm + 5);
-        app.Time.Advance(TimeSpan.FromSeconds(0.1));
+        // The burst has been worked off, but no second one is taken in while people are refused,
+        await FillAsync(app, 2);
+        app.Time.Advance(TimeSpan.FromSeconds(1));
+        await FillAsync(app, 2);
+
+        // and only when nobody has been for a whole second.
+        app.Time.Advance(TimeSpan.FromSeconds(2));
+        await FillAsync(app, 6);
+    }
+
+    [Fact]
+    public async Task A_few_refused_by_chance_are_no_lasting_overload()
+    {
+        using var app = GatedApp.Start(("Requests:MaxInFlight", "6"), ("Requests:MaxInFlightSustained", "2"));
+        await FillAsync(app, 6);
+        app.Open();
+        for (var i = 0; i < 60; i++)
+        {
+            using var answer = await app.PostAsync();
+            Assert.True(answer.IsSuccessStatusCode);
+        }
+
+        app.Close();
+        app.Time.Advance(TimeSpan.FromSeconds(1));
+        await FillAsync(app, 6);
+    }
+
+    /// <summary>Sends until one is refused, which must be the one after so many; then all others are answered.</summary>
+    private static async Task FillAsync(GatedApp app, int room)
+    {
+        var inside = new List<Task<HttpResponseMessage>>();
+        for (var i = 1; i <= room; i++)
+        {
+            inside.Add(app.PostAsync());
+            await app.Working(i);
+        }
+
         using var refused = await app.PostAsync();
         await ProblemAssert.IsAsync(refused, 503, "overloaded");
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
 
         app.Open();
-        foreach (var request in burst.Append(last))
+        foreach (var request in inside)
         {
             using var answer = await request;
             Assert.True(answer.IsSuccessStatusCode);
         }
 
-        using var afterwards = await app.PostAsync();
-        Assert.True(afterwards.IsSuccessStatusCode);
         await app.IsEmpty();
+        app.Close();
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using SmileApi.Batching;
+using SmileApi.Inference;
 using SmileApi.Operations;
 
 namespace SmileApi.Tests.Batching;
@@ -26,9 +27,11 @@ internal sealed class BatcherRig : IAsyncDisposable
     private int _opened;
     private int _closed;
     private int _brokenUpTo;
+    private readonly int _devices;
 
-    private BatcherRig(BatchingOptions options)
+    private BatcherRig(BatchingOptions options, int devices)
     {
+        _devices = devices;
         _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var factory = _services.GetRequiredService<IMeterFactory>();
         _metrics = new SmileMetrics(factory);
@@ -62,6 +65,9 @@ internal sealed class BatcherRig : IAsyncDisposable
 
     public ConcurrentQueue<float> Seen { get; } = [];
 
+    /// <summary>The number of the session of each run, in the order in which they were opened, from 1.</summary>
+    public ConcurrentQueue<int> Places { get; } = [];
+
     public ConcurrentQueue<TimeSpan> Waited { get; } = [];
 
     /// <summary>All that the counters have counted, by name and the values of their tags.</summary>
@@ -77,12 +83,13 @@ internal sealed class BatcherRig : IAsyncDisposable
     public Network? Broken { get; set; }
 
     public static BatcherRig Start(
-        Action<BatcherRig>? prepare = null, int runners = 1, int maxBatch = 8, int queueLimit = 1000, TimeSpan linger = default, int maxHung = 4)
+        Action<BatcherRig>? prepare = null, int runners = 1, int maxBatch = 8, int queueLimit = 1000, TimeSpan linger = default, int maxHung = 4,
+        int devices = 1)
     {
         var rig = new BatcherRig(new BatchingOptions
         {
             Runners = runners, MaxBatch = maxBatch, QueueLimit = queueLimit, LingerMilliseconds = linger.TotalMilliseconds, MaxHungRuns = maxHung,
-        });
+        }, devices);
         prepare?.Invoke(rig);
         _ = rig.Batcher.StartAsync(CancellationToken.None);
         return rig;
@@ -90,7 +97,8 @@ internal sealed class BatcherRig : IAsyncDisposable
 
     /// <summary>The runners of other models.</summary>
     public RunnerPool NewPool() =>
-        new(OpenSessions(), OpenSessions, Options.MaxFailuresInARow, Time, _metrics, NullLogger<RunnerPool>.Instance);
+        new([.. Enumerable.Range(0, _devices).Select(index => new SessionRunners(
+            Device.StandIn(index), OpenSessions(), OpenSessions, Options.MaxFailuresInARow, Time, _metrics, NullLogger<SessionRunners>.Instance))]);
 
     public void Open() => _gate.Set();
 
@@ -103,6 +111,9 @@ internal sealed class BatcherRig : IAsyncDisposable
 
     /// <summary>All sessions that are open now fail from now on.</summary>
     public void BreakSessions() => _brokenUpTo = _opened;
+
+    /// <summary>The session that was opened first fails from now on.</summary>
+    public void BreakFirstSession() => _brokenUpTo = 1;
 
     /// <summary>The time passes after which a run is given up.</summary>
     public void PassRunTimeout() => Time.Advance(TimeSpan.FromSeconds(Options.RunTimeoutSeconds));
@@ -173,6 +184,7 @@ internal sealed class BatcherRig : IAsyncDisposable
     private void Run(int sessions, WorkKind kind, ReadOnlySpan<float[]> images, Span<float[]> answers)
     {
         BatchSizes.Enqueue(images.Length);
+        Places.Enqueue(sessions);
         _began.Release();
         _gate.Wait();
         if (sessions <= _brokenUpTo && (Broken ?? kind.Network) == kind.Network)

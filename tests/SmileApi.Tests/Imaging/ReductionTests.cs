@@ -49,6 +49,21 @@ public sealed class ReductionTests
         Assert.Equal(reduction, Decoded.From(png, minimumSide: minimumSide).Reduction);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    [InlineData(8)]
+    public void Grey_is_the_same_wherever_transparent_pixels_are(int reduction)
+    {
+        const int Width = 171, Height = 160;
+        var random = new Random(reduction);
+        var rgba = Make.Rgba(Width, Height, (x, y, channel) => channel == 3 && (x / 40 + y) % 3 > 0 ? (byte)255 : (byte)random.Next(256));
+
+        Decoded.From(Make.Png(rgba, Width, Height), minimumSide: Height / reduction)
+            .IsWithin(1.1, Obvious.Average(Obvious.Grey(rgba), Width, reduction)); // Rounded twice.
+    }
+
     [Fact]
     public void Transparent_blocks_are_averaged_over_white()
     {

@@ -73,6 +73,24 @@ public sealed class ModelReloadTests(SmileApp app, ModelReloadTests.Refusals ref
     }
 
     [Fact]
+    public async Task An_answer_that_was_kept_is_not_given_for_other_models()
+    {
+        await using var service = new Service(("Cache:MaxBytes", "100000"));
+        service.Write("next.onnx", s_other);
+        var picture = Make.Jpeg(120, 150, seed: 1);
+        var before = await service.JudgeAsync(picture);
+        Assert.Equal(before, await service.JudgeAsync(picture));
+
+        using var reloaded = await service.ReloadAsync("""{"file":"next.onnx"}""");
+        var after = await service.JudgeAsync(picture);
+        Assert.Equal("1.2.9", after.Version);
+        Assert.Equal(Logit(before.Probability) + 2, Logit(after.Probability), 1e-3);
+
+        using var back = await service.ReloadAsync("""{"file":"smile.onnx"}""");
+        Assert.Equal(before, await service.JudgeAsync(picture));
+    }
+
+    [Fact]
     public async Task A_picture_that_is_being_judged_is_judged_to_its_end_and_named_by_the_models_it_began_with()
     {
         await using var service = new Service();

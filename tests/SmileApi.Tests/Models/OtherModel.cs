@@ -8,6 +8,21 @@ internal static class OtherModel
 {
     public static readonly byte[] Committed = File.ReadAllBytes(Path.Combine(Repository.Root, "models", "smile.onnx"));
 
+    /// <summary>The committed model as it was before it had a class activation map, as far as anybody can tell: the output has another name.</summary>
+    public static byte[] WithoutActivation
+    {
+        get
+        {
+            byte[] model = [.. Committed];
+            for (int at; (at = model.AsSpan().IndexOf("activation"u8)) >= 0;)
+            {
+                "otheroutpt"u8.CopyTo(model.AsSpan(at));
+            }
+
+            return model;
+        }
+    }
+
     /// <param name="version">As long as the committed one's, since lengths stand before texts.</param>
     /// <param name="change">Of the bias, and so of every logit.</param>
     public static byte[] Of(string version, Func<float, float> change)

@@ -2,9 +2,11 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using SmileApi.Classify;
 using SmileApi.Imaging;
 using SmileApi.Models;
+using SmileApi.Tests.Access;
 using SmileApi.Tests.Classify;
 
 namespace SmileApi.Tests.Operations;
@@ -41,6 +43,42 @@ public sealed class EndpointTests(SmileApp app)
         }
 
         Assert.Equal(64, card.GetProperty("training").GetProperty("data").GetProperty("lfw160.tar").GetString()!.Length);
+    }
+
+    [Fact]
+    public async Task The_model_tells_how_it_learned()
+    {
+        var history = await app.Http.GetFromJsonAsync<JsonElement>(new Uri("/model/history", UriKind.Relative));
+
+        using var committed = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "models", "training", "history.json")));
+        var epochs = history.GetProperty("epochs").EnumerateArray().ToArray();
+        Assert.Equal(app.Get<ModelStore>().Current.Smile.Metadata.Version, history.GetProperty("version").GetString());
+        Assert.Equal(committed.RootElement.GetProperty("epochs").GetArrayLength(), epochs.Length);
+        Assert.Equal(JsonValueKind.Null, epochs[0].GetProperty("loss").ValueKind);
+        Assert.Equal(0.5, epochs[0].GetProperty("val").GetProperty("balancedAccuracy").GetDouble());
+        Assert.True(JsonElement.DeepEquals(committed.RootElement.GetProperty("epochs")[epochs.Length - 1].GetProperty("val"), epochs[^1].GetProperty("val")));
+        Assert.Contains(history.GetProperty("judges").EnumerateArray(), judge => judge.GetProperty("name").GetString() == "hand-written rule");
+        Assert.True(history.GetProperty("curve").GetArrayLength() > 1);
+    }
+
+    [Fact]
+    public async Task A_model_without_a_history_beside_it_says_so()
+    {
+        var folder = Directory.CreateTempSubdirectory("smile-model-");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "smile.onnx");
+            File.Copy(Path.Combine(AppContext.BaseDirectory, "models", "smile.onnx"), path);
+            await using var without = new GuardedApp(("Model:Path", path));
+
+            using var response = await without.GetAsync("/model/history");
+
+            Assert.Contains("training/history.json", await ProblemAssert.IsAsync(response, 404, "not-found"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]
@@ -89,13 +127,49 @@ public sealed class EndpointTests(SmileApp app)
     }
 
     [Fact]
-    public async Task The_start_page_leads_to_the_description_of_the_api()
+    public async Task The_page_and_all_it_refers_to_is_there_and_runs_nothing_inline()
     {
-        using var response = await GetAsync("/");
+        using var page = await GetAsync("/");
+        var html = await page.Content.ReadAsStringAsync();
 
-        Assert.True(response.IsSuccessStatusCode);
-        Assert.StartsWith("/swagger", response.RequestMessage!.RequestUri!.AbsolutePath, StringComparison.Ordinal);
-        Assert.Contains("swagger-ui", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("text/html", page.Content.Headers.ContentType!.MediaType);
+        Assert.Contains("script-src 'self'; style-src 'self'; ", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        var referred = Regex.Matches(html, "(?:src|href)=\"(page/[^\"]+)\"").Select(match => match.Groups[1].Value).Distinct().ToArray();
+        Assert.Contains("page/app.js", referred);
+        foreach (var address in referred)
+        {
+            using var file = await GetAsync("/" + address);
+            Assert.True(file.IsSuccessStatusCode, address);
+        }
+
+        // Nothing from elsewhere: it works without internet.
+        Assert.DoesNotMatch("(?:src|href)=\"(?:https?:)?//", html);
+    }
+
+    [Fact]
+    public async Task A_file_of_the_page_that_has_not_changed_is_not_sent_again()
+    {
+        using var first = await GetAsync("/page/style.css");
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("/page/style.css", UriKind.Relative));
+        request.Headers.IfNoneMatch.Add(first.Headers.ETag!);
+
+        using var again = await app.Http.SendAsync(request);
+
+        Assert.Equal("no-cache", first.Headers.CacheControl!.ToString());
+        Assert.Equal(HttpStatusCode.NotModified, again.StatusCode);
+        Assert.Empty(await again.Content.ReadAsByteArrayAsync());
+    }
+
+    [Theory]
+    [InlineData("/page/no-such.js")]
+    [InlineData("/page/..%2f..%2fappsettings.json")]
+    [InlineData("/page/")]
+    [InlineData("/index.html")]
+    public async Task The_page_has_no_other_files(string address)
+    {
+        using var response = await GetAsync(address);
+
+        await ProblemAssert.IsAsync(response, 404, "not-found");
     }
 
     [Fact]

@@ -31,6 +31,22 @@ internal static class RealFaces
         }
     }
 
+    /// <summary>All photographs of <c>photos-with-boxes.tar</c>, which lies beside the archive.</summary>
+    public static IEnumerable<byte[]> Photographs()
+    {
+        using var file = File.OpenRead(Path.Combine(Path.GetDirectoryName(Archive)!, "photos-with-boxes.tar"));
+        using var tar = new TarReader(file);
+        while (tar.GetNextEntry() is { } entry)
+        {
+            if (entry.DataStream is { } data && entry.Name.EndsWith(".jpg", StringComparison.OrdinalIgnoreCase))
+            {
+                var bytes = new byte[entry.Length];
+                data.ReadExactly(bytes);
+                yield return bytes;
+            }
+        }
+    }
+
     private static string? Find()
     {
         var folder = Environment.GetEnvironmentVariable("SMILE_DATA");

@@ -79,6 +79,27 @@ public sealed class EvaluateTests : CommandLine
     }
 
     [Fact]
+    public void What_a_covered_part_of_the_face_does_is_told_on_request()
+    {
+        DrawnFaces.WriteArchive(Folder["data"]);
+
+        // It calls every face a smile, whatever is covered, and its map is zero everywhere.
+        var report = Evaluate("data", "--split", "val", "--explain");
+        Assert.Equal((20, "val"), (report.GetProperty("count").GetInt32(), report.GetProperty("split").GetString()));
+        Assert.Equal(["mouth", "eyes", "middle"], report.GetProperty("parts").EnumerateArray().Select(part => part.GetProperty("part").GetString()));
+        Assert.All(report.GetProperty("parts").EnumerateArray(), part =>
+        {
+            Assert.Equal(0.5, part.GetProperty("probabilityAfter").GetDouble());
+            Assert.Equal(0, part.GetProperty("movedOrFell").GetDouble());
+            Assert.Equal(0, part.GetProperty("inPartBefore").GetDouble());
+        });
+
+        var (code, output, _) = Smile("evaluate", "model.onnx", "data", "--explain");
+        Assert.Equal(0, code);
+        Assert.Matches("mouth .* 0.5000 .* 0.5000 .* 0.00 %", output);
+    }
+
+    [Fact]
     public void The_splits_of_two_folders_share_their_pictures_out()
     {
         var count = DrawnFaces.WriteFolders(Folder["faces"], 300);

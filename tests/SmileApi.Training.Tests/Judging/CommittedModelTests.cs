@@ -60,6 +60,21 @@ public sealed class CommittedModelTests
         Assert.True(score.Accuracy >= 0.96 && score.RocAuc >= 0.99, $"Accuracy {score.Accuracy:P2}, ROC AUC {score.RocAuc:F4}.");
     }
 
+    [Fact]
+    public void Covering_the_mouth_takes_from_a_smile_what_its_explanation_said_the_mouth_adds()
+    {
+        using var model = Load();
+        var covered = Covered.Of(model, Lfw160.Open(Needs.RealFaces()), "val");
+
+        var (mouth, eyes) = (covered.Parts.Single(part => part.Part == "mouth"), covered.Parts.Single(part => part.Part == "eyes"));
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{covered.Count} smiles; mouth covered: probability {mouth.ProbabilityBefore:F3} to {mouth.ProbabilityAfter:F3}, adds {mouth.InPartBefore:F2} then {mouth.InPartAfter:F2} to the logit, moved or fell {mouth.MovedOrFell:P1}; eyes covered: {eyes.ProbabilityAfter:F3}");
+        Assert.True(covered.Count > 100);
+        Assert.True(mouth.MovedOrFell > 0.95);
+        Assert.True(mouth.InPartAfter < mouth.InPartBefore / 2);
+        Assert.True(mouth.ProbabilityBefore - mouth.ProbabilityAfter > 5 * (eyes.ProbabilityBefore - eyes.ProbabilityAfter));
+    }
+
     private static SmileModel Load()
     {
         Assert.True(SmileModel.TryLoad(Needs.Committed("models", "smile.onnx"), out var model, out var reason), reason);
