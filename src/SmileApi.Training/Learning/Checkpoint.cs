@@ -41,6 +41,13 @@ internal sealed record Checkpoint
 
     public required IReadOnlyList<EpochRecord> History { get; init; }
 
+    /// <summary>
+    /// The first layer as it formed: for each epoch of <see cref="History"/> the filters of the averaged weights; shape
+    /// <c>[epochs + 1, filters]</c>, epoch 0 is random. Null in a run that was begun before filters were kept: what it was like
+    /// then is not known any more, and half a story is none.
+    /// </summary>
+    public IReadOnlyList<IReadOnlyList<Filter>>? Filters { get; init; }
+
     /// <summary>The epoch whose averaged weights are kept: the last, or the one with the least validation log loss.</summary>
     public required int BestEpoch { get; init; }
 

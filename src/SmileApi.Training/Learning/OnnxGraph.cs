@@ -5,7 +5,7 @@ using SmileApi.Training.Onnx;
 namespace SmileApi.Training;
 
 /// <summary>
-/// An ONNX graph in the making. Batch normalisation is folded into the convolutions, in double precision. Each tensor is known by
+/// An ONNX graph in the making. Batch normalisation is folded into the convolutions. Each tensor is known by
 /// its name; the first dimension of inputs and outputs is the symbolic <c>N</c>.
 /// </summary>
 /// <param name="name">Of the graph.</param>
@@ -36,21 +36,10 @@ internal sealed class OnnxGraph(string name, Weights weights)
     /// <inheritdoc cref="Input"/>
     public void Output(string tensor, params object[] shape) => _graph.Output.Add(Value(tensor, shape));
 
-    /// <summary>A convolution with its normalisation folded in: (w x - mean) scale / sqrt(variance + e) + shift.</summary>
+    /// <summary>A convolution with its normalisation folded in.</summary>
     public string Convolve(string x, Convolution convolution)
     {
-        var (weight, bias) = (new float[convolution.WeightCount], new float[convolution.Out]);
-        var perChannel = weight.Length / convolution.Out;
-        for (var channel = 0; channel < convolution.Out; channel++)
-        {
-            var gain = weights[$"{convolution.Name}.scale"][channel] / Math.Sqrt(weights[$"{convolution.Name}.variance"][channel] + Weights.NormEpsilon);
-            bias[channel] = (float)(weights[$"{convolution.Name}.shift"][channel] - weights[$"{convolution.Name}.mean"][channel] * gain);
-            for (var i = channel * perChannel; i < (channel + 1) * perChannel; i++)
-            {
-                weight[i] = (float)(weights[$"{convolution.Name}.weight"][i] * gain);
-            }
-        }
-
+        var (weight, bias) = weights.Folded(convolution);
         return Convolve(x, convolution, weight, bias);
     }
 

@@ -113,6 +113,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
             Mean = normalisation.Mean,
             Deviation = normalisation.Deviation,
             History = [],
+            Filters = [],
             BestEpoch = 0,
             Calibration = Calibration.None,
             Val = null!, // Judged below.
@@ -135,6 +136,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
         checkpoint = checkpoint with
         {
             History = [.. checkpoint.History, new EpochRecord(checkpoint.History.Count, loss, train, val, clock.Elapsed.TotalSeconds)],
+            Filters = checkpoint.Filters is { } filters ? [.. filters, Filter.Of(checkpoint.Architecture, checkpoint.Average)] : null,
             Finished = DateTimeOffset.UtcNow,
         };
         if (!isKept)
