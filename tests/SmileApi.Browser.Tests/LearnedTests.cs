@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using SmileApi.Tests;
@@ -36,6 +37,73 @@ public sealed class LearnedTests(Site site)
         await Expect(page.Locator("#epoch-value")).ToHaveTextAsync(new Regex("^[1-9] of "));
         await page.GetByRole(AriaRole.Button, new() { Name = "Pause" }).ClickAsync();
         await Expect(page.Locator("#play")).ToHaveTextAsync("Play");
+        tab.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task The_first_layers_filters_form_with_the_player()
+    {
+        using var history = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(Repository.Root, "models", "training", "history.json")));
+        var filters = history.RootElement.GetProperty("filters").EnumerateArray().Select(epoch =>
+            epoch.EnumerateArray().Select(filter => filter.EnumerateArray().Select(weight => weight.GetDouble()).ToArray()).ToArray()).ToArray();
+        await using var tab = await site.Browser.OpenAsync(site.Address + "#learned");
+        var page = tab.Page;
+
+        await Expect(page.Locator("#filters .filter")).ToHaveCountAsync(filters[0].Length);
+        await Expect(page.Locator("#filters")).ToHaveAttributeAsync("aria-label", new Regex("^16 filters of the first layer, before the first step.*start: 1.00\\.$"));
+        await AssertDrawnAsync(0);
+
+        await page.GetByRole(AriaRole.Slider, new() { NameRegex = new Regex("^Epoch") }).FocusAsync();
+        await page.Keyboard.PressAsync("ArrowRight");
+        await Expect(page.Locator("#filters")).ToHaveAttributeAsync("aria-label", new Regex("after epoch 1\\."));
+        await AssertDrawnAsync(1);
+        await page.Keyboard.PressAsync("End");
+        await Expect(page.Locator("#filters")).ToHaveAttributeAsync("aria-label", new Regex($"after epoch {filters.Length - 1}\\."));
+        await AssertDrawnAsync(filters.Length - 1);
+        await Expect(page.Locator("#filters-words")).ToContainTextAsync($"agree: {Agreement(filters[^1])},");
+        tab.AssertQuiet();
+
+        async Task AssertDrawnAsync(int epoch)
+        {
+            var drawn = await page.Locator("#filters .filter").EvaluateAllAsync<string[][]>("tiles => tiles.map(tile => [...tile.children].map(pixel => pixel.getAttribute('fill')))");
+            for (var filter = 0; filter < filters[epoch].Length; filter++)
+            {
+                var strongest = filters[epoch][filter].Max(Math.Abs);
+                Assert.All(filters[epoch][filter].Zip(drawn[filter]), pair =>
+                {
+                    var level = int.Parse(pair.Second["rgb(".Length..pair.Second.IndexOf(' ', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+                    Assert.Equal($"rgb({level} {level} {level})", pair.Second);
+                    Assert.InRange(level, 127 + 127.5 * pair.First / strongest - 1, 128 + 127.5 * pair.First / strongest + 1);
+                });
+            }
+        }
+
+        // The mean over the filters of the products of neighbours over their mean squares.
+        static string Agreement(double[][] filters) => filters.Average(filter =>
+        {
+            var pairs = (from i in Enumerable.Range(0, 25) from j in Enumerable.Range(0, 25) where j == i + 5 || (j == i + 1 && j % 5 != 0) select (A: filter[i], B: filter[j])).ToArray();
+            return pairs.Sum(pair => pair.A * pair.B) / pairs.Sum(pair => (pair.A * pair.A + pair.B * pair.B) / 2);
+        }).ToString("F2", CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
+    public async Task A_history_without_filters_is_told_with_a_word_on_what_is_missing()
+    {
+        await using var tab = await site.Browser.OpenAsync(site.Address);
+        await tab.Page.RouteAsync("**/model/history", async route =>
+        {
+            var answer = await route.FetchAsync();
+            var history = JsonNode.Parse(await answer.TextAsync())!;
+            history["filters"] = null;
+            await route.FulfillAsync(new() { Response = answer, Body = history.ToJsonString() });
+        });
+        await tab.Page.GetByRole(AriaRole.Tab, new() { Name = "How it learned" }).ClickAsync();
+
+        await Expect(tab.Page.Locator("#filters-lead")).ToContainTextAsync("did not keep its filters");
+        await Expect(tab.Page.Locator("#filters-shown")).ToBeHiddenAsync();
+        await tab.Page.Locator("#epoch").FillAsync("3");
+        await Expect(tab.Page.Locator("#epoch-value")).ToContainTextAsync("3 of");
+        await tab.AssertAccessibleAsync("learned without filters");
         tab.AssertQuiet();
     }
 

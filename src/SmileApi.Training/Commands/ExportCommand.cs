@@ -21,7 +21,7 @@ internal static class ExportCommand
     public static void Write(Checkpoint checkpoint, IFaceData? data, string target)
     {
         var metadata = Describe(checkpoint);
-        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Best, metadata));
+        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Architecture, checkpoint.Best, metadata));
         using (var model = PredictCommand.Load(target))
         {
             if (data is not null)
@@ -32,7 +32,7 @@ internal static class ExportCommand
             }
         }
 
-        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Best, metadata));
+        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Architecture, checkpoint.Best, metadata));
         Console.WriteLine($"{target}: epoch {checkpoint.BestEpoch} of {checkpoint.Epoch}, temperature {metadata.Temperature:F3}, bias {metadata.Bias:F3}");
         foreach (var (split, score) in metadata.Scores)
         {
@@ -49,12 +49,12 @@ internal static class ExportCommand
     {
         Format = ModelMetadata.CurrentFormat,
         Name = "smile-cnn20",
-        Version = "1.2.0",
+        Version = "1.3.0",
         Input = new ModelInput(Imaging.FaceCrop.Side, checkpoint.Mean, checkpoint.Deviation, ModelMetadata.TightCrop),
         Threshold = 0.5f,
         Temperature = checkpoint.Calibration.Temperature,
         Bias = checkpoint.Calibration.Bias,
-        Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
+        Cost = new ModelCost(checkpoint.Architecture.Layers, checkpoint.Architecture.Layout.Parameters, checkpoint.Architecture.MultiplyAdds),
         Training = new ModelTraining(checkpoint.Options.Seed, checkpoint.Epoch, checkpoint.Pictures, checkpoint.Finished, checkpoint.Data),
         Scores = new Dictionary<string, ModelScore> { ["val"] = checkpoint.Val },
         Licence = checkpoint.Licence,

@@ -43,7 +43,7 @@ internal static class GoldenCommand
                 .Select(file => ("lfw160", Convert.ToHexStringLower(SHA256.HashData(file.Bytes)), file.Bytes))
                 .OrderBy(file => file.Item2, StringComparer.Ordinal), // The archive's order is by name.
         ];
-        using var network = new Network(checkpoint.Best);
+        using var network = new Network(checkpoint.Architecture, checkpoint.Best);
         var logits = Trainer.Logits(network, [.. pictures.Select(picture => WholePicture(picture.Key, picture.Bytes).Crop(checkpoint.Normalisation))]);
         var golden = new Golden("SkiaSharp", [.. pictures.Zip(logits, (picture, logit) =>
             new GoldenProbability(picture.Kind, picture.Key, checkpoint.Calibration.Probability(logit)))]);

@@ -23,6 +23,8 @@ internal static class TrainCommand
         var presets = string.Join(", ", TrainOptions.Presets.Select(preset => $"{preset.Key} ({preset.Value.Epochs} epochs)"));
         var preset = new Option<string>("--preset") { Description = $"How thorough the run is: {presets}; full spoils its crops most.", DefaultValueFactory = _ => "full" };
         preset.AcceptOnlyFromAmong([.. TrainOptions.Presets.Keys]);
+        var network = new Option<string>("--network") { Description = "Which network: the one that is served, or the wide one that teaches it.", DefaultValueFactory = _ => defaults.Network };
+        network.AcceptOnlyFromAmong([.. Architecture.All.Keys]);
         var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
         var run = new Option<string>("--run") { Description = "Folder for checkpoints.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("runs", "smile") };
         var resume = new Option<bool>("--resume") { Description = "Go on with the run in --run, with its own options, to the same result." };
@@ -30,13 +32,14 @@ internal static class TrainCommand
         var epochs = new Option<int?>("--epochs") { Description = $"Passes over the training pictures. [default: {defaults.Epochs}]" };
         var batch = new Option<int?>("--batch") { Description = $"Faces a step. [default: {defaults.BatchSize}]" };
         var rate = new Option<double?>("--rate") { Description = $"Largest learning rate. [default: {defaults.LearningRate}]" };
-        var command = new Command("train", "Train a network from random weights on labelled faces.") { data, targets, fold, preset, noTest, target, run, resume, seed, epochs, batch, rate };
+        var command = new Command("train", "Train a network from random weights on labelled faces.") { data, targets, fold, preset, network, noTest, target, run, resume, seed, epochs, batch, rate };
         command.SetAction(parsed =>
         {
             var chosen = TrainOptions.Presets[parsed.GetValue(preset)!];
-            var asked = new[] { (Option)preset, seed, epochs, batch, rate }.Where(option => parsed.GetResult(option) is { Implicit: false }).ToArray();
+            var asked = new[] { (Option)preset, network, seed, epochs, batch, rate }.Where(option => parsed.GetResult(option) is { Implicit: false }).ToArray();
             var options = chosen with
             {
+                Network = parsed.GetValue(network)!,
                 Seed = parsed.GetValue(seed) ?? chosen.Seed,
                 Epochs = parsed.GetValue(epochs) ?? chosen.Epochs,
                 BatchSize = parsed.GetValue(batch) ?? chosen.BatchSize,

@@ -54,5 +54,5 @@ internal sealed record StageCheckpoint
     /// <exception cref="CommandException">It is damaged, or of another network.</exception>
     public static StageCheckpoint? Load(string path, Layout layout) => !File.Exists(path)
         ? null
-        : CheckpointFile.Read<StageCheckpoint>(path, Magic, layout, (stage, next) => stage with { Current = next(), Velocity = next(), Average = next() });
+        : CheckpointFile.Read<StageCheckpoint>(path, Magic, _ => layout, (stage, next) => stage with { Current = next(), Velocity = next(), Average = next() });
 }

@@ -41,6 +41,13 @@ internal sealed record Checkpoint
 
     public required IReadOnlyList<EpochRecord> History { get; init; }
 
+    /// <summary>
+    /// The first layer as it formed: for each epoch of <see cref="History"/> the filters of the averaged weights; shape
+    /// <c>[epochs + 1, filters]</c>, epoch 0 is random. Null in a run that was begun before filters were kept: what it was like
+    /// then is not known any more, and half a story is none.
+    /// </summary>
+    public IReadOnlyList<IReadOnlyList<Filter>>? Filters { get; init; }
+
     /// <summary>The epoch whose averaged weights are kept: the last, or the one with the least validation log loss.</summary>
     public required int BestEpoch { get; init; }
 
@@ -70,6 +77,9 @@ internal sealed record Checkpoint
     public Weights Best { get; init; } = null!;
 
     [JsonIgnore]
+    public Architecture Architecture => Architecture.All[Options.Network];
+
+    [JsonIgnore]
     public Normalisation Normalisation => new(Mean, Deviation);
 
     /// <summary>Passes finished.</summary>
@@ -86,7 +96,7 @@ internal sealed record Checkpoint
         var path = Path.Combine(run, FileName);
         return File.Exists(path)
             ? CheckpointFile.Read<Checkpoint>(
-                path, Magic, Architecture.Layout, (checkpoint, next) => checkpoint with { Current = next(), Velocity = next(), Average = next(), Best = next() })
+                path, Magic, checkpoint => checkpoint.Architecture.Layout, (checkpoint, next) => checkpoint with { Current = next(), Velocity = next(), Average = next(), Best = next() })
             : throw new CommandException($"There is no checkpoint at {path}.");
     }
 }

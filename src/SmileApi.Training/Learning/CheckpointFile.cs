@@ -25,9 +25,10 @@ internal static class CheckpointFile
     });
 
     /// <summary>Reads a checkpoint.</summary>
+    /// <param name="layout">Tells the record's network.</param>
     /// <param name="complete">Gives the record its networks, each by a call, in the order in which they were written.</param>
     /// <exception cref="CommandException">It is damaged, or of another kind or network.</exception>
-    public static TRecord Read<TRecord>(string path, byte[] magic, Layout layout, Func<TRecord, Func<Weights>, TRecord> complete)
+    public static TRecord Read<TRecord>(string path, byte[] magic, Func<TRecord, Layout> layout, Func<TRecord, Func<Weights>, TRecord> complete)
     {
         try
         {
@@ -38,12 +39,13 @@ internal static class CheckpointFile
             }
 
             var record = JsonSerializer.Deserialize<TRecord>(reader.ReadString()) ?? throw new CommandException($"{path} is empty.");
+            var numbers = layout(record);
             record = complete(record, Next);
             return reader.BaseStream.Position == reader.BaseStream.Length
                 ? record
                 : throw new CommandException($"{path} is longer than a checkpoint of this version.");
 
-            Weights Next() => Weights.From(layout, (_, length) =>
+            Weights Next() => Weights.From(numbers, (_, length) =>
             {
                 var values = new float[length];
                 reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));

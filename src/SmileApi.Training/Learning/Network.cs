@@ -5,38 +5,54 @@ using static TorchSharp.torch.nn;
 namespace SmileApi.Training;
 
 /// <summary>
-/// The shape of the network: a stem, nine residual blocks and a linear layer; 20 weight layers. No libtorch here, so that
+/// The shape of a smile network: a stem, nine residual blocks and a linear layer; 20 weight layers. No libtorch here, so that
 /// export works where libtorch does not.
 /// </summary>
-internal static class Architecture
+internal sealed class Architecture
 {
+    /// <summary>
+    /// What is served. ONNX Runtime computes channels in sixteens on most processors, so widths are multiples of 16:
+    /// [1, 100, 100] -> [16, 34, 34], then three blocks each of [16, 17, 17], [32, 9, 9] and [64, 5, 5].
+    /// </summary>
+    public static readonly Architecture Served = new(16, 32, 64);
+
+    /// <summary>What teaches it: blocks of [24, 17, 17], [48, 9, 9] and [96, 5, 5].</summary>
+    public static readonly Architecture Wide = new(24, 48, 96);
+
+    /// <summary>The networks by the name that the command line has for them.</summary>
+    public static IReadOnlyDictionary<string, Architecture> All { get; } = new OrderedDictionary<string, Architecture> { ["served"] = Served, ["wide"] = Wide };
+
+    private Architecture(params int[] stages)
+    {
+        Blocks = [.. MakeBlocks(stages)];
+        Convolutions = [Stem, .. Blocks.SelectMany(block => new[] { block.First, block.Second })];
+        Layout = new Layout(Convolutions, [("linear.weight", [1, Features]), ("linear.bias", [1])]);
+    }
+
     /// <summary>[1, 100, 100] -> [16, 34, 34].</summary>
-    public static readonly Convolution Stem = new("stem", In: 1, Out: 16, Kernel: 5, Stride: 3, FaceCrop.Side);
+    public Convolution Stem { get; } = new("stem", In: 1, Out: 16, Kernel: 5, Stride: 3, FaceCrop.Side);
 
-    /// <summary>Three stages of three: [24, 17, 17], [48, 9, 9], [96, 5, 5].</summary>
-    public static readonly IReadOnlyList<Block> Blocks = [.. MakeBlocks(24, 48, 96)];
+    /// <summary>Three stages of three.</summary>
+    public IReadOnlyList<Block> Blocks { get; }
 
-    public static readonly IReadOnlyList<Convolution> Convolutions = [Stem, .. Blocks.SelectMany(block => new[] { block.First, block.Second })];
+    public IReadOnlyList<Convolution> Convolutions { get; }
 
-    /// <summary>Inputs of the linear layer: [96] -> [1].</summary>
-    public static readonly int Features = Blocks[^1].Second.Out;
+    /// <summary>Inputs of the linear layer.</summary>
+    public int Features => Blocks[^1].Second.Out;
 
-    /// <summary>The linear layer at each place: [96, 5, 5] -> [1, 5, 5]. It has no numbers of its own.</summary>
-    public static readonly Convolution Activation = new("activation", Features, Out: 1, Kernel: 1, Stride: 1, Blocks[^1].Second.OutputSide);
+    /// <summary>The linear layer at each place: [features, 5, 5] -> [1, 5, 5]. It has no numbers of its own.</summary>
+    public Convolution Activation => new("activation", Features, Out: 1, Kernel: 1, Stride: 1, Blocks[^1].Second.OutputSide);
 
     /// <summary>Weight layers: the convolutions and the linear one.</summary>
-    public static int Layers => Convolutions.Count + 1;
+    public int Layers => Convolutions.Count + 1;
 
     /// <summary>Multiply-adds a face.</summary>
-    public static long MultiplyAdds => Convolutions.Sum(convolution => convolution.MultiplyAdds) + Features;
+    public long MultiplyAdds => Convolutions.Sum(convolution => convolution.MultiplyAdds) + Features;
 
     /// <summary>Names and shapes of all numbers.</summary>
-    public static readonly Layout Layout = new(Convolutions, [("linear.weight", [1, Features]), ("linear.bias", [1])]);
+    public Layout Layout { get; }
 
-    /// <summary>Weights and biases once normalisation is folded into the convolutions.</summary>
-    public static long Parameters => Layout.Parameters;
-
-    private static IEnumerable<Block> MakeBlocks(params int[] stages)
+    private IEnumerable<Block> MakeBlocks(int[] stages)
     {
         var (channels, side) = (Stem.Out, Stem.OutputSide);
         foreach (var (stage, width) in stages.Index())
@@ -53,7 +69,7 @@ internal static class Architecture
 }
 
 /// <summary>The smile network in libtorch.</summary>
-internal sealed class Network(Weights weights) : TorchNetwork(weights)
+internal sealed class Network(Architecture architecture, Weights weights) : TorchNetwork(weights)
 {
     /// <summary>From faces to logits.</summary>
     /// <param name="faces">Normalised faces, float32 [N, 1, 100, 100].</param>
@@ -62,13 +78,13 @@ internal sealed class Network(Weights weights) : TorchNetwork(weights)
     /// <returns>Logits, not calibrated, float32 [N]. Belongs to the caller's dispose scope.</returns>
     public Tensor Forward(Tensor faces, bool training, double dropout = 0)
     {
-        var x = functional.relu(Convolve(faces, Architecture.Stem, training));                 // [N, 16, 34, 34]
-        foreach (var block in Architecture.Blocks)                                             // [N, 24, 17, 17] [N, 48, 9, 9] [N, 96, 5, 5]
+        var x = functional.relu(Convolve(faces, architecture.Stem, training));                 // [N, 16, 34, 34]
+        foreach (var block in architecture.Blocks)                                             // served: [N, 16, 17, 17] [N, 32, 9, 9] [N, 64, 5, 5]
         {
             x = Residual(x, block, training);
         }
 
-        var features = x.mean([2, 3]);                                                         // [N, 96]
+        var features = x.mean([2, 3]);                                                         // [N, 64]
         features = training && dropout > 0 ? functional.dropout(features, dropout) : features;
         return functional.linear(features, this["linear.weight"], this["linear.bias"]).squeeze(1); // [N]
     }

@@ -5,7 +5,7 @@ using SmileApi.Training.Onnx;
 namespace SmileApi.Training;
 
 /// <summary>
-/// An ONNX graph in the making. Batch normalisation is folded into the convolutions, in double precision. Each tensor is known by
+/// An ONNX graph in the making. Batch normalisation is folded into the convolutions. Each tensor is known by
 /// its name; the first dimension of inputs and outputs is the symbolic <c>N</c>.
 /// </summary>
 /// <param name="name">Of the graph.</param>
@@ -36,21 +36,10 @@ internal sealed class OnnxGraph(string name, Weights weights)
     /// <inheritdoc cref="Input"/>
     public void Output(string tensor, params object[] shape) => _graph.Output.Add(Value(tensor, shape));
 
-    /// <summary>A convolution with its normalisation folded in: (w x - mean) scale / sqrt(variance + e) + shift.</summary>
+    /// <summary>A convolution with its normalisation folded in.</summary>
     public string Convolve(string x, Convolution convolution)
     {
-        var (weight, bias) = (new float[convolution.WeightCount], new float[convolution.Out]);
-        var perChannel = weight.Length / convolution.Out;
-        for (var channel = 0; channel < convolution.Out; channel++)
-        {
-            var gain = weights[$"{convolution.Name}.scale"][channel] / Math.Sqrt(weights[$"{convolution.Name}.variance"][channel] + Weights.NormEpsilon);
-            bias[channel] = (float)(weights[$"{convolution.Name}.shift"][channel] - weights[$"{convolution.Name}.mean"][channel] * gain);
-            for (var i = channel * perChannel; i < (channel + 1) * perChannel; i++)
-            {
-                weight[i] = (float)(weights[$"{convolution.Name}.weight"][i] * gain);
-            }
-        }
-
+        var (weight, bias) = weights.Folded(convolution);
         return Convolve(x, convolution, weight, bias);
     }
 
@@ -108,16 +97,22 @@ internal sealed class OnnxGraph(string name, Weights weights)
         }
 
         var pooled = Node("AveragePool", $"{name}.pool", [x], ("kernel_shape", [3, 3]), ("strides", [2, 2]), ("pads", [1, 1, 1, 1]));
-        long[] pads = [0, 0, 0, 0, 0, block.NewChannels, 0, 0];
-        return Node("Pad", $"{name}.shortcut", [pooled, Initializer<long>($"{name}.pads", [pads.Length], pads)]);
+        // Zeros for the new channels, by a convolution that copies the old ones: at a Pad, ONNX Runtime leaves its blocked layout,
+        // and then reorders the sums of every block that follows.
+        var (from, to) = (block.First.In, block.First.Out);
+        var copy = new float[to * from];
+        for (var channel = 0; channel < from; channel++)
+        {
+            copy[channel * from + channel] = 1;
+        }
+
+        return Node("Conv", $"{name}.shortcut", [pooled, Initializer($"{name}.shortcut.weight", [to, from, 1, 1], copy)], ("kernel_shape", [1, 1]));
     }
 
-    private string Initializer<T>(string tensor, long[] shape, T[] values)
-        where T : unmanaged
+    private string Initializer(string tensor, long[] shape, float[] values)
     {
-        var type = typeof(T) == typeof(float) ? TensorProto.Types.DataType.Float : TensorProto.Types.DataType.Int64;
         var bytes = ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan()));
-        _graph.Initializer.Add(new TensorProto { Name = tensor, DataType = (int)type, Dims = { shape }, RawData = bytes });
+        _graph.Initializer.Add(new TensorProto { Name = tensor, DataType = (int)TensorProto.Types.DataType.Float, Dims = { shape }, RawData = bytes });
         return tensor;
     }
 

@@ -12,12 +12,12 @@ internal static class OnnxWriter
     /// <summary>Makes the file's bytes.</summary>
     /// <param name="weights">The network's numbers, running statistics included.</param>
     /// <param name="metadata">Written under <see cref="ModelMetadata.Key"/>; its temperature divides the logits, its bias is added.</param>
-    public static byte[] Write(Weights weights, ModelMetadata metadata)
+    public static byte[] Write(Architecture architecture, Weights weights, ModelMetadata metadata)
     {
         var graph = new OnnxGraph("smile", weights);
         var x = graph.Input("image", 1, FaceCrop.Side, FaceCrop.Side);
-        x = graph.Node("Relu", "stem", [graph.Convolve(x, Architecture.Stem)]);
-        x = Architecture.Blocks.Aggregate(x, graph.Residual);
+        x = graph.Node("Relu", "stem", [graph.Convolve(x, architecture.Stem)]);
+        x = architecture.Blocks.Aggregate(x, graph.Residual);
         var last = x;
         x = graph.Node("Flatten", "features", [graph.Node("GlobalAveragePool", "pool", [x])]);
         float[] weight = [.. weights["linear.weight"].Select(w => (float)(w / metadata.Temperature))];
@@ -25,7 +25,7 @@ internal static class OnnxWriter
         graph.Output(graph.Node("Sigmoid", "probability", [graph.Linear(x, "linear", "logit", weight, bias)]), 1);
 
         // The class activation map of Zhou et al. 2016: the linear layer asked at each place. Its mean plus the bias is the logit.
-        var (map, side) = (Architecture.Activation, Architecture.Activation.OutputSide);
+        var (map, side) = (architecture.Activation, architecture.Activation.OutputSide);
         graph.Output(graph.Node("Identity", "activation", [graph.Convolve(last, map, weight, new float[map.Out])]), 1, side, side);
         return graph.ToFile(metadata.Version, (ModelMetadata.Key, metadata.ToJson()));
     }

@@ -35,13 +35,14 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
     /// <returns>The last checkpoint.</returns>
     public Checkpoint Run(Checkpoint? checkpoint, CancellationToken stopping)
     {
-        checkpoint ??= Begin();
+        var architecture = Architecture.All[options.Network];
+        checkpoint ??= Begin(architecture);
         var normalisation = checkpoint.Normalisation;
         var augmentation = new Augmentation(options, normalisation);
         var batches = data.Train.Count / Math.Min(options.BatchSize, data.Train.Count);
-        using var network = new Network(checkpoint.Current);
-        using var velocity = new Network(checkpoint.Velocity);
-        using var average = new Network(checkpoint.Average);
+        using var network = new Network(architecture, checkpoint.Current);
+        using var velocity = new Network(architecture, checkpoint.Velocity);
+        using var average = new Network(architecture, checkpoint.Average);
         var descent = new GradientDescent(new DescentOptions(options.Momentum, options.WeightDecay, options.AverageDecay), network, velocity, average);
         while (checkpoint.Epoch < options.Epochs)
         {
@@ -97,12 +98,12 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
     private static Tensor Faces(float[] crops) => tensor(crops, [crops.Length / FaceCrop.Length, 1, FaceCrop.Side, FaceCrop.Side]);
 
     /// <summary>Epoch 0: random weights, and what they know, which is nothing.</summary>
-    private Checkpoint Begin()
+    private Checkpoint Begin(Architecture architecture)
     {
         var clock = Stopwatch.StartNew();
         var normalisation = Measure(data.Train);
-        var weights = Weights.Random(Architecture.Layout, options.Seed);
-        using var network = new Network(weights);
+        var weights = Weights.Random(architecture.Layout, options.Seed);
+        using var network = new Network(architecture, weights);
         var checkpoint = Judge(network, loss: null, clock, new Checkpoint
         {
             Options = options,
@@ -112,12 +113,13 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
             Mean = normalisation.Mean,
             Deviation = normalisation.Deviation,
             History = [],
+            Filters = [],
             BestEpoch = 0,
             Calibration = Calibration.None,
             Val = null!, // Judged below.
             Finished = DateTimeOffset.UtcNow,
             Current = weights,
-            Velocity = Weights.Zero(Architecture.Layout),
+            Velocity = Weights.Zero(architecture.Layout),
             Average = weights,
             Best = weights,
         });
@@ -134,6 +136,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
         checkpoint = checkpoint with
         {
             History = [.. checkpoint.History, new EpochRecord(checkpoint.History.Count, loss, train, val, clock.Elapsed.TotalSeconds)],
+            Filters = checkpoint.Filters is { } filters ? [.. filters, Filter.Of(checkpoint.Architecture, checkpoint.Average)] : null,
             Finished = DateTimeOffset.UtcNow,
         };
         if (!isKept)

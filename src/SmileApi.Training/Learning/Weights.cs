@@ -16,6 +16,26 @@ internal sealed class Weights
     /// <summary>The values of a tensor, row-major.</summary>
     public float[] this[string name] => _values[name];
 
+    /// <summary>A convolution with its normalisation folded in, in double precision: (w x - mean) scale / sqrt(variance + e) + shift.</summary>
+    /// <returns>Weight of shape <c>[Out, In, Kernel, Kernel]</c>, row-major, and bias of shape <c>[Out]</c>.</returns>
+    public (float[] Weight, float[] Bias) Folded(Convolution convolution)
+    {
+        var name = convolution.Name;
+        var (weight, bias) = (new float[convolution.WeightCount], new float[convolution.Out]);
+        var perChannel = weight.Length / convolution.Out;
+        for (var channel = 0; channel < convolution.Out; channel++)
+        {
+            var gain = this[$"{name}.scale"][channel] / Math.Sqrt(this[$"{name}.variance"][channel] + NormEpsilon);
+            bias[channel] = (float)(this[$"{name}.shift"][channel] - this[$"{name}.mean"][channel] * gain);
+            for (var i = channel * perChannel; i < (channel + 1) * perChannel; i++)
+            {
+                weight[i] = (float)(this[$"{name}.weight"][i] * gain);
+            }
+        }
+
+        return (weight, bias);
+    }
+
     /// <summary>Makes weights whose values come from <paramref name="read"/>, asked in the order of the layout.</summary>
     public static Weights From(Layout layout, Func<string, int, float[]> read)
     {

@@ -48,7 +48,7 @@ internal static class Judges
         var file = Path.GetTempFileName();
         try
         {
-            AtomicFile.Write(file, OnnxWriter.Write(Weights.Random(Architecture.Layout, seed), like with { Name = "coin-toss", Temperature = 1, Bias = 0 }));
+            AtomicFile.Write(file, OnnxWriter.Write(Architecture.Served, Weights.Random(Architecture.Served.Layout, seed), like with { Name = "coin-toss", Temperature = 1, Bias = 0 }));
             using var model = PredictCommand.Load(file);
             return Evaluation.Judge(model, faces);
         }

@@ -34,7 +34,7 @@ internal sealed class StoryRun
     {
         (_folder, _size) = (Path.Combine(runs, size), size);
         _faces = size == All ? [.. data.Train] : Draw(data.Train, int.Parse(size, CultureInfo.InvariantCulture), seed);
-        var defaults = TrainOptions.Quick; // So few steps learn little from crops spoilt worse.
+        var defaults = TrainOptions.Quick with { Network = "wide" }; // So few steps learn little from crops spoilt worse.
         var repeats = (int)Math.Ceiling((double)defaults.BatchSize * Math.Max(1, steps / Judgements) / _faces.Length);
         _data = data with { Train = [.. Enumerable.Repeat(_faces, repeats).SelectMany(faces => faces)] };
         _options = defaults with { Seed = seed, Epochs = Math.Max(1, (int)Math.Round((double)steps / Batches(defaults))), TrainSample = TrainSample };

@@ -13,10 +13,15 @@ namespace SmileApi.Models;
 /// <param name="Pictures">How many pictures it learned from.</param>
 /// <param name="BestEpoch">The epoch whose weights are served.</param>
 /// <param name="Epochs">From epoch 0, before the first step, on.</param>
+/// <param name="Filters">
+/// The first layer as it formed: for each of the epochs, for each filter, its weights, row by row of a square. They multiply the grey
+/// levels under the filter, less their mean and divided by their deviation. Null where the training did not keep them.
+/// </param>
 /// <param name="Judges">Other ways of judging the same validation faces, the network last; null where they were not measured.</param>
 /// <param name="Curve">Networks that learned from fewer pictures, fewest first; null where they were not trained.</param>
 internal sealed record ModelHistory(
-    string Model, string Version, int Pictures, int BestEpoch, IReadOnlyList<EpochScores> Epochs, IReadOnlyList<JudgeScores>? Judges, IReadOnlyList<CurvePoint>? Curve)
+    string Model, string Version, int Pictures, int BestEpoch, IReadOnlyList<EpochScores> Epochs, IReadOnlyList<IReadOnlyList<IReadOnlyList<float>>>? Filters,
+    IReadOnlyList<JudgeScores>? Judges, IReadOnlyList<CurvePoint>? Curve)
 {
     /// <summary>The history that lies beside a model: <c>training/history.json</c>, and <c>training/story.json</c> where there is one.</summary>
     /// <returns>Null where there is none, or one of another model.</returns>
@@ -30,8 +35,15 @@ internal sealed record ModelHistory(
         }
 
         var story = await ReadAsync(Path.Combine(folder, "story.json"), HistoryJson.Default.ModelStory, aborted);
-        return history with { Judges = story?.Judges, Curve = story?.Curve?.Points };
+        return history with { Filters = history.HasWholeFilters ? history.Filters : null, Judges = story?.Judges, Curve = story?.Curve?.Points };
     }
+
+    /// <summary>Whether there are as many filters for each epoch, all of them squares of one size: a file of one's own may hold anything.</summary>
+    private bool HasWholeFilters =>
+        Filters is [[{ Count: > 0 } kernel, ..] start, ..]
+        && Math.Sqrt(kernel.Count) % 1 == 0
+        && Filters.Count == Epochs?.Count
+        && Filters.All(epoch => epoch?.Count == start.Count && epoch.All(filter => filter?.Count == kernel.Count));
 
     private static async Task<T?> ReadAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken aborted)
         where T : class
@@ -85,7 +97,7 @@ internal static class HistoryEndpoint
             .WithTags("Model")
             .WithSummary("How the served model learned")
             .WithDescription(
-                "The training of the model that answers now, epoch by epoch, from random weights on; other ways of judging the same faces; and networks that learned from fewer pictures. "
+                "The training of the model that answers now, epoch by epoch, from random weights on, with the filters of the first layer as they formed; other ways of judging the same faces; and networks that learned from fewer pictures. "
                 + "404 where no such history lies beside the model.")
             .Produces<ModelHistory>()
             .Produces<ProblemDocument>(401, "application/problem+json")

@@ -269,6 +269,8 @@ internal sealed class DescribeClassify : IOperationFilter
         "admin-key-invalid" => "Send the administrator's key in the header X-Admin-Key.",
         "reload-in-progress" => "Other models are being loaded. Try again when that is done.",
         "model-refused" => "There is no file 'smile-2.onnx' in the models folder. What was served before still is.",
+        "origin-not-allowed" => "A browser asks on behalf of a page of another origin, which is not among those whose pages may read the answers (Access:Origins).",
+        "upgrade-required" => "/stream is for frames of a camera over a WebSocket (RFC 6455). A picture by itself goes to /classify.",
         _ => kind.Title,
     };
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using SmileApi.Classify;
 using SmileApi.Imaging;
@@ -56,8 +57,51 @@ public sealed class EndpointTests(SmileApp app)
         Assert.Equal(JsonValueKind.Null, epochs[0].GetProperty("loss").ValueKind);
         Assert.Equal(0.5, epochs[0].GetProperty("val").GetProperty("balancedAccuracy").GetDouble());
         Assert.True(JsonElement.DeepEquals(committed.RootElement.GetProperty("epochs")[epochs.Length - 1].GetProperty("val"), epochs[^1].GetProperty("val")));
+        Assert.Equal(epochs.Length, history.GetProperty("filters").GetArrayLength());
+        Assert.True(JsonElement.DeepEquals(committed.RootElement.GetProperty("filters"), history.GetProperty("filters")));
         Assert.Contains(history.GetProperty("judges").EnumerateArray(), judge => judge.GetProperty("name").GetString() == "hand-written rule");
         Assert.True(history.GetProperty("curve").GetArrayLength() > 1);
+    }
+
+    [Theory]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("[[[0.1, 0.2, 0.3, 0.4]]]")]
+    [InlineData("[[], []]")]
+    [InlineData("[[[0.1, 0.2]], [[0.1, 0.2]]]")]
+    [InlineData("[[[0.1, 0.2, 0.3, 0.4]], [[0.1]]]")]
+    [InlineData("[[[0.1, 0.2, 0.3, 0.4]], null]")]
+    public async Task A_history_whose_filters_are_not_whole_is_told_without_them(string filters) =>
+        Assert.Equal(JsonValueKind.Null, await FiltersAsync(filters));
+
+    [Fact]
+    public async Task A_history_with_a_filter_for_each_epoch_is_told_with_them() =>
+        Assert.Equal(JsonValueKind.Array, await FiltersAsync("[[[0.1, 0.2, 0.3, 0.4]], [[0.2, 0.2, 0.2, 0.2]]]"));
+
+    /// <summary>What <c>GET /model/history</c> says of a history of two epochs with these filters.</summary>
+    private static async Task<JsonValueKind> FiltersAsync(string filters)
+    {
+        var folder = Directory.CreateTempSubdirectory("smile-model-");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "smile.onnx");
+            File.Copy(Path.Combine(AppContext.BaseDirectory, "models", "smile.onnx"), path);
+            var history = JsonNode.Parse(File.ReadAllText(Path.Combine(Repository.Root, "models", "training", "history.json")))!;
+            history["epochs"] = new JsonArray([.. history["epochs"]!.AsArray().Take(2).Select(epoch => epoch!.DeepClone())]);
+            history["filters"] = JsonNode.Parse(filters);
+            Directory.CreateDirectory(Path.Combine(folder.FullName, "training"));
+            File.WriteAllText(Path.Combine(folder.FullName, "training", "history.json"), history.ToJsonString());
+            await using var own = new GuardedApp(("Model:Path", path));
+
+            using var response = await own.GetAsync("/model/history");
+            using var answer = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+            Assert.Equal(2, answer.RootElement.GetProperty("epochs").GetArrayLength());
+            return answer.RootElement.GetProperty("filters").ValueKind;
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]

@@ -67,7 +67,7 @@ public abstract class CommandLine : IDisposable
             Finished = DateTimeOffset.UnixEpoch,
         };
         var metadata = ExportCommand.Describe(checkpoint);
-        AtomicFile.Write(Folder[path], OnnxWriter.Write(Weights.Random(Architecture.Layout, 1), metadata));
+        AtomicFile.Write(Folder[path], OnnxWriter.Write(checkpoint.Architecture, Weights.Random(checkpoint.Architecture.Layout, 1), metadata));
         RunHistory.Of(checkpoint, metadata).Save(RunHistory.PathBeside(Folder[path]));
     }
 }

@@ -121,7 +121,8 @@ public sealed class CommandLineTests : CommandLine
         var (code, output, errors) = Smile([.. train, "--run", "whole", "--out", "models/whole.onnx"]);
         Assert.True(code == 0, errors);
         Assert.Contains("epoch   4", output, StringComparison.Ordinal);
-        Assert.True(File.Exists(Folder["models/training/history.json"]));
+        var history = RunHistory.Load(Folder["models/training/history.json"]);
+        Assert.Equal(history.Epochs.Count, history.Filters!.Count);
 
         using (var process = Start(Folder.Path, [.. train, "--run", "killed", "--out", "models/killed.onnx"]))
         {

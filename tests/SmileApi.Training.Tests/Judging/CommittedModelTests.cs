@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using SmileApi.Imaging;
 using SmileApi.Inference;
+using SmileApi.Training.Onnx;
 
 namespace SmileApi.Training.Tests;
 
@@ -44,6 +46,21 @@ public sealed class CommittedModelTests
         Assert.Equal(JsonValueKind.Null, start.GetProperty("loss").ValueKind);
         Assert.Equal(0.69, start.GetProperty("val").GetProperty("logLoss").GetDouble(), 0.03);
         Assert.Equal(0.5, start.GetProperty("val").GetProperty("balancedAccuracy").GetDouble(), 0.05);
+    }
+
+    [Fact]
+    public void Its_history_tells_how_the_filters_that_it_is_served_with_formed()
+    {
+        var history = RunHistory.Load(Needs.Committed("models", "training", "history.json"));
+        var file = ModelProto.Parser.ParseFrom(File.ReadAllBytes(Needs.Committed("models", "smile.onnx")));
+        var stem = file.Graph.Initializer.Single(tensor => tensor.Name == "stem.weight");
+        float[] served = [.. MemoryMarshal.Cast<byte, float>(stem.RawData.Span)];
+
+        Assert.Equal(history.Epochs.Count, history.Filters!.Count);
+        float[] told = [.. history.Filters[history.BestEpoch].SelectMany(filter => filter.Kernel)];
+        Assert.Equal(served.Length, told.Length);
+        Assert.All(served.Zip(told), pair => Assert.Equal(pair.First, pair.Second, 1e-3 * Math.Abs(pair.First)));
+        Assert.All(history.Filters.Zip(history.Filters.Skip(1)), pair => Assert.NotEqual(pair.First.SelectMany(filter => filter.Kernel), pair.Second.SelectMany(filter => filter.Kernel)));
     }
 
     [Fact]

@@ -9,22 +9,25 @@ namespace SmileApi.Training.Tests;
 
 public sealed class NetworkTests
 {
-    [Fact]
-    public void It_has_twenty_weight_layers_and_costs_at_most_30_million_multiply_adds()
+    [Theory]
+    [InlineData("served", 13_000_000, 14_000_000)]
+    [InlineData("wide", 29_000_000, 30_000_000)]
+    public void A_network_has_twenty_weight_layers_and_costs_at_most_30_million_multiply_adds(string name, long least, long most)
     {
-        Assert.Equal(20, Architecture.Layers);
-        Assert.InRange(Architecture.MultiplyAdds, 20_000_000, 30_000_000);
-        Assert.Equal(5, Architecture.Convolutions[^1].OutputSide);
+        var network = Architecture.All[name];
+        Assert.Equal(20, network.Layers);
+        Assert.InRange(network.MultiplyAdds, least, most);
+        Assert.Equal(5, network.Convolutions[^1].OutputSide);
     }
 
     [Fact]
     public void Random_weights_depend_on_the_seed_alone()
     {
-        Assert.Equal(Weights.Random(Architecture.Layout, 3)["stem.weight"], Weights.Random(Architecture.Layout, 3)["stem.weight"]);
-        Assert.NotEqual(Weights.Random(Architecture.Layout, 3)["stem.weight"], Weights.Random(Architecture.Layout, 4)["stem.weight"]);
-        var weights = Weights.Random(Architecture.Layout, 3)["stage3.block3.second.weight"];
+        Assert.Equal(Weights.Random(Architecture.Served.Layout, 3)["stem.weight"], Weights.Random(Architecture.Served.Layout, 3)["stem.weight"]);
+        Assert.NotEqual(Weights.Random(Architecture.Served.Layout, 3)["stem.weight"], Weights.Random(Architecture.Served.Layout, 4)["stem.weight"]);
+        var weights = Weights.Random(Architecture.Served.Layout, 3)["stage3.block3.second.weight"];
         Assert.InRange(weights.Average(), -1e-3, 1e-3);
-        Assert.InRange(weights.Average(weight => weight * weight) / (2.0 / (96 * 9)), 0.97, 1.03);
+        Assert.InRange(weights.Average(weight => weight * weight) / (2.0 / (64 * 9)), 0.97, 1.03);
     }
 
     [Fact]
@@ -32,9 +35,9 @@ public sealed class NetworkTests
     {
         Needs.LibTorch();
         var weights = Scrambled(5);
-        using var network = new Network(weights);
+        using var network = new Network(Architecture.Served, weights);
         var read = network.Read();
-        Assert.All(Architecture.Layout.Tensors, tensor => Assert.Equal(weights[tensor.Name], read[tensor.Name]));
+        Assert.All(Architecture.Served.Layout.Tensors, tensor => Assert.Equal(weights[tensor.Name], read[tensor.Name]));
     }
 
     [Fact]
@@ -56,7 +59,7 @@ public sealed class NetworkTests
 
         crops.AddRange(DrawnFaces.Faces(9, 20).Select(face => face.Crop(new Normalisation(120, 60))));
         var (weights, metadata) = (Scrambled(5), Metadata(temperature: 1.7, bias: -0.3));
-        using (var settling = new Network(weights))
+        using (var settling = new Network(Architecture.Served, weights))
         {
             // Statistics as after training, and logits about zero, where the sigmoid is steepest and hides no difference.
             using var faces = torch.tensor(crops.SelectMany(crop => crop).ToArray(), [crops.Count, 1, 100, 100]);
@@ -69,10 +72,10 @@ public sealed class NetworkTests
             weights["linear.bias"][0] -= (float)Trainer.Logits(settling, crops).Average();
         }
 
-        using var network = new Network(weights);
+        using var network = new Network(Architecture.Served, weights);
         var expected = Trainer.Logits(network, crops).Select(logit => new Calibration(1.7, -0.3).Probability(logit)).ToArray();
         using var file = new TemporaryFolder();
-        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(weights, metadata));
+        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(Architecture.Served, weights, metadata));
         Assert.True(SmileModel.TryLoad(file["model.onnx"], out var model, out var reason), reason);
         using var loaded = model;
         using var runner = loaded.CreateRunner(crops.Count);
@@ -89,7 +92,7 @@ public sealed class NetworkTests
     public void The_export_says_what_the_model_is()
     {
         using var file = new TemporaryFolder();
-        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(Scrambled(1), Metadata(temperature: 1.25, bias: 0.5)));
+        File.WriteAllBytes(file["model.onnx"], OnnxWriter.Write(Architecture.Served, Scrambled(1), Metadata(temperature: 1.25, bias: 0.5)));
         Assert.True(SmileModel.TryLoad(file["model.onnx"], out var model, out var reason), reason);
         using var loaded = model;
         Assert.Equal(1.25, loaded.Metadata.Temperature);
@@ -103,7 +106,7 @@ public sealed class NetworkTests
     {
         var (weights, metadata) = (Scrambled(5), Metadata(temperature: 1.7, bias: -0.3));
         weights["linear.weight"].AsSpan().Fill(0.01f); // Scrambled ones give probabilities at the ends, which say nothing of the logit.
-        using var session = new InferenceSession(OnnxWriter.Write(weights, metadata));
+        using var session = new InferenceSession(OnnxWriter.Write(Architecture.Served, weights, metadata));
         var faces = DrawnFaces.Faces(9, 6).Select(face => face.Crop(new Normalisation(120, 60))).ToArray();
         var input = NamedOnnxValue.CreateFromTensor("image", new DenseTensor<float>(faces.SelectMany(crop => crop).ToArray(), [faces.Length, 1, FaceCrop.Side, FaceCrop.Side]));
         using var outputs = session.Run([input], ["probability", "activation"]);
@@ -120,7 +123,7 @@ public sealed class NetworkTests
     public void Statistics_of_normalisation_move_in_training_and_rest_in_judging()
     {
         Needs.LibTorch();
-        using var network = new Network(Weights.Random(Architecture.Layout, 1));
+        using var network = new Network(Architecture.Served, Weights.Random(Architecture.Served.Layout, 1));
         using var faces = torch.tensor(DrawnFaces.Faces(1, 4).SelectMany(face => face.Crop(new Normalisation(0, 50))).ToArray(), [4, 1, 100, 100]);
         var before = network.Read()["stem.mean"];
         using (network.Forward(faces, training: false))
@@ -138,8 +141,8 @@ public sealed class NetworkTests
     private static Weights Scrambled(int seed)
     {
         var random = new SplitMix(seed);
-        var weights = Weights.Random(Architecture.Layout, seed);
-        foreach (var (name, _) in Architecture.Layout.Tensors.Where(tensor => tensor.Shape.Length != 4))
+        var weights = Weights.Random(Architecture.Served.Layout, seed);
+        foreach (var (name, _) in Architecture.Served.Layout.Tensors.Where(tensor => tensor.Shape.Length != 4))
         {
             foreach (ref var value in weights[name].AsSpan())
             {
@@ -161,7 +164,7 @@ public sealed class NetworkTests
         Threshold = 0.5f,
         Temperature = temperature,
         Bias = bias,
-        Cost = new ModelCost(Architecture.Layers, Architecture.Parameters, Architecture.MultiplyAdds),
+        Cost = new ModelCost(Architecture.Served.Layers, Architecture.Served.Layout.Parameters, Architecture.Served.MultiplyAdds),
         Training = new ModelTraining(1, 2, 3, DateTimeOffset.UnixEpoch, new Dictionary<string, string> { ["faces.tar"] = "ab" }),
         Scores = new Dictionary<string, ModelScore>(),
         Licence = "none",

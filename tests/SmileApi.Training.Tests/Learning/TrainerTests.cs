@@ -78,6 +78,40 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void The_filters_of_every_epoch_are_kept_from_the_random_ones_to_those_that_are_exported()
+    {
+        Needs.LibTorch();
+        var (checkpoint, _) = Train(Short, DrawnFaces.Data());
+        var filters = checkpoint.Filters!;
+        Assert.Equal(Short.Epochs + 1, filters.Count);
+        Assert.All(filters, epoch => Assert.Equal((16, 25), (epoch.Count, Assert.Single(epoch.Select(filter => filter.Kernel.Count).Distinct()))));
+        Assert.All(filters.Zip(filters.Skip(1)), pair => Assert.NotEqual(Numbers(pair.First), Numbers(pair.Second)));
+
+        // With nothing learned yet, normalisation divides by the root of 1 + e.
+        var random = Weights.Random(Architecture.Served.Layout, Short.Seed)["stem.weight"];
+        Assert.All(random.Zip(Numbers(filters[0])), pair => Assert.Equal(pair.First, pair.Second, 1e-3 * Math.Abs(pair.First)));
+        var exported = checkpoint.Best.Folded(Architecture.Served.Stem).Weight;
+        Assert.All(exported.Zip(Numbers(filters[checkpoint.BestEpoch])), pair => Assert.Equal(pair.First, pair.Second, 1e-3 * Math.Abs(pair.First)));
+    }
+
+    [Fact]
+    public void A_run_begun_before_filters_were_kept_goes_on_to_the_same_network_without_them()
+    {
+        Needs.LibTorch();
+        using var run = new TemporaryFolder();
+        var (whole, _) = Train(Short, DrawnFaces.Data());
+        Checkpoint? first = null;
+        new Trainer(Short, DrawnFaces.Data(), checkpoint => first ??= checkpoint.Epoch == 1 ? checkpoint : null, _ => { }).Run(null, CancellationToken.None);
+        (first! with { Filters = null }).Save(run.Path);
+
+        var old = Checkpoint.Load(run.Path);
+        var resumed = new Trainer(old.Options, DrawnFaces.Data(), _ => { }, _ => { }).Run(old, CancellationToken.None);
+        SameNumbers(whole, resumed);
+        Assert.Null(resumed.Filters);
+        Assert.Null(RunHistory.Of(resumed, ExportCommand.Describe(resumed)).Filters);
+    }
+
+    [Fact]
     public void The_rate_warms_up_and_then_falls_to_nothing()
     {
         var options = new TrainOptions();
@@ -107,13 +141,21 @@ public sealed class TrainerTests
         return (checkpoint, losses);
     }
 
+    private static IEnumerable<float> Numbers(IEnumerable<Filter> filters) => filters.SelectMany(filter => filter.Kernel);
+
     internal static void SameWeights(Checkpoint expected, Checkpoint actual)
+    {
+        SameNumbers(expected, actual);
+        Assert.Equal(expected.Filters!.Select(Numbers), actual.Filters!.Select(Numbers));
+    }
+
+    private static void SameNumbers(Checkpoint expected, Checkpoint actual)
     {
         Assert.Equal(expected.History.Select(record => record with { Seconds = 0 }), actual.History.Select(record => record with { Seconds = 0 }));
         Assert.Equal(expected.Calibration, actual.Calibration);
         foreach (var part in new Func<Checkpoint, Weights>[] { run => run.Current, run => run.Velocity, run => run.Average, run => run.Best })
         {
-            Assert.All(Architecture.Layout.Tensors, tensor => Assert.Equal(part(expected)[tensor.Name], part(actual)[tensor.Name]));
+            Assert.All(Architecture.Served.Layout.Tensors, tensor => Assert.Equal(part(expected)[tensor.Name], part(actual)[tensor.Name]));
         }
     }
 }

@@ -1,6 +1,7 @@
 // How the served model learned, told from its training history: a player over the epochs, and two comparisons.
 
 import { byId, drawn, element } from './dom.js';
+import { filterFigures, filterLegend, filterTiles, showFilters } from './filters.js';
 import { Problem } from './problems.js';
 import { history as readHistory } from './service.js';
 import { problemCard } from './stage.js';
@@ -51,11 +52,12 @@ export class Learned {
       return;
     }
 
-    const { epochs, pictures, judges, curve } = this.#history;
+    const { epochs, filters, pictures, judges, curve } = this.#history;
     const last = epochs.at(-1);
     byId('learned-lead').textContent = `It began as random numbers, no better than a coin toss. Then it looked at ${pictures.toLocaleString('en')} faces, ${last.epoch} times over, and after each few changed its numbers a little, so as to be less wrong.`;
     byId('epoch').max = last.epoch;
     byId('learned-body').hidden = false;
+    this.#openFilters(filters);
     this.#showBars('curve', curve?.map((point) => ({ name: `${(point.smiles + point.nonSmiles).toLocaleString('en')} pictures`, value: point.accuracy })));
     this.#showBars('judges', judges?.map((judge) => ({ name: judge.name, how: judgesWords[judge.name] ?? judge.how, value: judge.balancedAccuracy })));
     this.#show();
@@ -84,8 +86,18 @@ export class Learned {
     }, pace);
   }
 
+  #openFilters(filters) {
+    byId('filters-shown').hidden = !filters;
+    if (filters) {
+      byId('filters').replaceChildren(...filterTiles(filters[0].length, Math.sqrt(filters[0][0].length)));
+      byId('filters').after(filterLegend());
+    } else {
+      byId('filters-lead').textContent = 'The training of this model did not keep its filters on the way, so how they formed cannot be shown.';
+    }
+  }
+
   #show() {
-    const { epochs } = this.#history;
+    const { epochs, filters } = this.#history;
     const at = byId('epoch').valueAsNumber;
     const now = epochs[at];
     byId('epoch').style.setProperty('--value', at / Math.max(1, epochs.length - 1));
@@ -97,6 +109,14 @@ export class Learned {
     byId('hundred-title').textContent = `${right} of 100 right.`;
     byId('hundred').setAttribute('aria-label', `${right} of 100 faces judged right`);
     byId('hundred').replaceChildren(...Array.from({ length: 100 }, (_, index) => face(index, right)));
+
+    if (filters) {
+      showFilters(byId('filters').children, filters[at]);
+      const { agree, alike } = filterFigures(filters[at], filters[0]);
+      const figures = `Neighbouring squares agree: ${figure(agree)}, where 0 is noise and 1 one plain shade. Likeness to the random start: ${figure(alike)}.`;
+      byId('filters-words').textContent = figures;
+      byId('filters').setAttribute('aria-label', `${filters[at].length} filters of the first layer, ${at === 0 ? 'before the first step' : `after epoch ${now.epoch}`}. ${figures}`);
+    }
 
     drawChart(byId('loss-chart'), at, [
       { name: 'on faces it learns from, blurred, turned and half covered', kind: 'train', values: epochs.map((epoch) => epoch.loss) },
@@ -118,6 +138,8 @@ export class Learned {
     }));
   }
 }
+
+const figure = (value) => value.toFixed(2).replace('-0.00', '0.00').replace('-', '\u2212');
 
 /** What has happened by an epoch, from the figures themselves. */
 function words(at, epochs) {
