@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Exporter;
-using OpenTelemetry.Metrics;
 
 [assembly: AssemblyFixture(typeof(SmileApi.Tests.SmileApp))]
 
@@ -30,9 +29,7 @@ public sealed class SmileApp : WebApplicationFactory<Program>
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
 
         // A scrape that another test asked for a moment ago would not tell of what this one has done.
-        builder.ConfigureTestServices(services => services.Configure<PrometheusAspNetCoreOptions>(exporter => exporter.ScrapeResponseCacheDurationMilliseconds = 0)
-            // It hears the meters of all services of this process, which tests start by the dozen; beyond a thousand it would pass over its own.
-            .ConfigureOpenTelemetryMeterProvider(meters => meters.SetMaxMetricStreams(100_000)));
+        builder.ConfigureTestServices(services => services.Configure<PrometheusAspNetCoreOptions>(exporter => exporter.ScrapeResponseCacheDurationMilliseconds = 0));
 
         // Many tests at once are not the overload that some of them are about, however few processors there are.
         builder.UseSetting("Requests:MaxInFlight", "10000").UseSetting("Requests:MaxInFlightSustained", "10000");
