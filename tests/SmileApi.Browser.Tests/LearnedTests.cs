@@ -43,8 +43,8 @@ public sealed class LearnedTests(Site site)
     [Fact]
     public async Task The_first_layers_filters_form_with_the_player()
     {
-        using var history = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(Repository.Root, "models", "training", "history.json")));
-        var filters = history.RootElement.GetProperty("filters").EnumerateArray().Select(epoch =>
+        using var story = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(Repository.Root, "models", "training", "story.json")));
+        var filters = story.RootElement.GetProperty("curve").GetProperty("filters").EnumerateArray().Select(epoch =>
             epoch.EnumerateArray().Select(filter => filter.EnumerateArray().Select(weight => weight.GetDouble()).ToArray()).ToArray()).ToArray();
         await using var tab = await site.Browser.OpenAsync(site.Address + "#learned");
         var page = tab.Page;
@@ -54,11 +54,18 @@ public sealed class LearnedTests(Site site)
         await AssertDrawnAsync(0);
 
         await page.GetByRole(AriaRole.Slider, new() { NameRegex = new Regex("^Epoch") }).FocusAsync();
-        await page.Keyboard.PressAsync("ArrowRight");
-        await Expect(page.Locator("#filters")).ToHaveAttributeAsync("aria-label", new Regex("after epoch 1\\."));
-        await AssertDrawnAsync(1);
+        var epochs = int.Parse((await page.Locator("#epoch").GetAttributeAsync("max"))!, CultureInfo.InvariantCulture);
+        for (var epoch = 1; epoch <= 3; epoch++)
+        {
+            await page.Keyboard.PressAsync("ArrowRight");
+        }
+
+        // They are of a shorter training: the same share of its way is shown.
+        await Expect(page.Locator("#filters")).ToHaveAttributeAsync("aria-label", new Regex("after epoch 3\\."));
+        await AssertDrawnAsync((int)Math.Round(3.0 / epochs * (filters.Length - 1)));
+        await Expect(page.Locator("#filters-lead")).ToContainTextAsync($"looked at {filters.Length} times");
         await page.Keyboard.PressAsync("End");
-        await Expect(page.Locator("#filters")).ToHaveAttributeAsync("aria-label", new Regex($"after epoch {filters.Length - 1}\\."));
+        await Expect(page.Locator("#filters")).ToHaveAttributeAsync("aria-label", new Regex($"after epoch {epochs}\\."));
         await AssertDrawnAsync(filters.Length - 1);
         await Expect(page.Locator("#filters-words")).ToContainTextAsync($"agree: {Agreement(filters[^1])},");
         tab.AssertQuiet();

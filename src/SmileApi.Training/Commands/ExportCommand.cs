@@ -49,7 +49,7 @@ internal static class ExportCommand
     {
         Format = ModelMetadata.CurrentFormat,
         Name = "smile-cnn20",
-        Version = "1.3.0",
+        Version = "1.2.0",
         Input = new ModelInput(Imaging.FaceCrop.Side, checkpoint.Mean, checkpoint.Deviation, ModelMetadata.TightCrop),
         Threshold = 0.5f,
         Temperature = checkpoint.Calibration.Temperature,

@@ -6,8 +6,8 @@ namespace SmileApi.Training;
 
 /// <summary>
 /// <c>smile recipe</c>: everything that the served model is made by, in order. Models that have not seen a picture's label look
-/// for wrong ones, teachers learn from the clean labels, a network as wide as they learns from all of them, and the narrow one that
-/// is served learns from that. Runs are processes of their own, several at a time; whatever is finished is not done again.
+/// for wrong ones, teachers learn from the clean labels, and the network that is served learns from the teachers. Runs are
+/// processes of their own, several at a time; whatever is finished is not done again.
 /// </summary>
 internal static class RecipeCommand
 {
@@ -29,7 +29,7 @@ internal static class RecipeCommand
         var noTeachers = new Option<bool>("--no-teachers") { Description = "Learn from the clean labels alone: half of the time, and worse with strangers." };
         var epochs = new Option<int?>("--epochs") { Description = "Of every run, for a trial; each has its own number otherwise." };
         var target = CommonOptions.Out(Path.Combine("models", "smile.onnx"));
-        var command = new Command("recipe", "Make the served model from the pictures: clean the labels, train teachers, train a wide network on what they say and the served one on what that says, export it.")
+        var command = new Command("recipe", "Make the served model from the pictures: clean the labels, train teachers, train the network on what they say, export it.")
         {
             data, byEye, runs, jobs, noTeachers, epochs, target,
         };
@@ -75,7 +75,7 @@ internal static class RecipeCommand
             var clock = Stopwatch.StartNew();
             AtomicFile.RequireWritable(target);
             var labels = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(target))!, "training", "labels.csv");
-            Training[] folds = [.. Enumerable.Range(1, Folds).Select(k => new Training($"fold-{k}", "--preset", "quick", "--network", "wide", "--without-fold", $"{k}/{Folds}"))];
+            Training[] folds = [.. Enumerable.Range(1, Folds).Select(k => new Training($"fold-{k}", "--preset", "quick", "--without-fold", $"{k}/{Folds}"))];
             if (!TrainAll(folds))
             {
                 return false;
@@ -86,24 +86,18 @@ internal static class RecipeCommand
             var targets = labels;
             if (withTeachers)
             {
-                Training[] teachers = [.. Enumerable.Range(1, Teachers).Select(k => new Training($"teacher-{k}", "--preset", "teacher", "--network", "wide", "--targets", labels, "--seed", $"{k}"))];
+                Training[] teachers = [.. Enumerable.Range(1, Teachers).Select(k => new Training($"teacher-{k}", "--preset", "teacher", "--targets", labels, "--seed", $"{k}"))];
                 if (!TrainAll(teachers))
                 {
                     return false;
                 }
 
-                var wide = new Training("wide", "--network", "wide", "--targets", Ask(teachers));
-                if (!TrainAll([wide]))
-                {
-                    return false;
-                }
-
-                targets = Ask(wide);
+                targets = Path.Combine(_runs, "targets.csv");
+                TeachCommand.Run([.. teachers.Select(Model)], _data, TrainingTargets.Read(labels), byEye, targets);
+                Stage("teachers asked");
             }
 
-            var student = withTeachers
-                ? new Training("student", "--preset", "student", "--seed", "2", "--targets", targets)
-                : new Training("student-without-teachers", "--targets", targets);
+            var student = new Training(withTeachers ? "student" : "student-without-teachers", "--targets", targets);
             if (!TrainAll([student]))
             {
                 return false;
@@ -113,14 +107,6 @@ internal static class RecipeCommand
             ExportCommand.Write(Checkpoint.Load(Path.Combine(_runs, student.Name)), Lfw160.Open(_data), target);
             Stage("done");
             return true;
-
-            string Ask(params Training[] models)
-            {
-                var taught = Path.Combine(_runs, $"taught-by-{models[0].Name}", "targets.csv");
-                TeachCommand.Run([.. models.Select(Model)], _data, TrainingTargets.Read(labels), byEye, taught);
-                Stage($"{models.Length} asked");
-                return taught;
-            }
 
             void Stage(string name) => Console.WriteLine($"{name} after {clock.Elapsed:h\\:mm\\:ss}");
         }

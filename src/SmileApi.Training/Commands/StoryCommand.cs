@@ -128,7 +128,7 @@ internal static class StoryCommand
             points.Add(point);
         }
 
-        return new LearningCurve(request.Seed, request.Steps, new TrainOptions().BatchSize, Note, hashes, points);
+        return new LearningCurve(request.Seed, request.Steps, new TrainOptions().BatchSize, Note, hashes, points, runs[^1].Filters);
 
         void Stop(PosixSignalContext signal)
         {

@@ -41,11 +41,8 @@ internal sealed record TrainOptions
     /// <summary>For models that teach others: a little longer, and good at the small faces that nobody has labelled.</summary>
     public static TrainOptions Teacher { get; } = Quick with { Epochs = 18, SmallShare = 0.25, JpegShare = 0.15 };
 
-    /// <summary>For the network that is served: its teacher has seen what is hard, and half of the epochs teach as much.</summary>
-    public static TrainOptions Student { get; } = new() { Epochs = 20 };
-
     /// <summary>The presets by the name that the command line has for them.</summary>
-    public static IReadOnlyDictionary<string, TrainOptions> Presets { get; } = new OrderedDictionary<string, TrainOptions> { ["full"] = new(), ["quick"] = Quick, ["teacher"] = Teacher, ["student"] = Student };
+    public static IReadOnlyDictionary<string, TrainOptions> Presets { get; } = new OrderedDictionary<string, TrainOptions> { ["full"] = new(), ["quick"] = Quick, ["teacher"] = Teacher };
 
     /// <summary>Seed of all randomness: weights, order, augmentation, dropout. Default 1.</summary>
     public int Seed { get; init; } = 1;

@@ -55,8 +55,13 @@ internal sealed record JudgeScore(string Name, string How, double Accuracy, Inte
 /// <param name="Note">What one must know to read the points.</param>
 /// <param name="Data">SHA-256 of each data file by name.</param>
 /// <param name="Points">From few pictures to all.</param>
+/// <param name="Filters">
+/// The first layer of the network that learned last, as it formed: before the first step and after each epoch, for each filter its 25
+/// weights. Null where they were not kept.
+/// </param>
 internal sealed record LearningCurve(
-    int Seed, int Steps, int BatchSize, string Note, IReadOnlyDictionary<string, string> Data, IReadOnlyList<CurvePoint> Points);
+    int Seed, int Steps, int BatchSize, string Note, IReadOnlyDictionary<string, string> Data, IReadOnlyList<CurvePoint> Points,
+    IReadOnlyList<IReadOnlyList<Filter>>? Filters);
 
 /// <summary>A network that has learned from some of the pictures. Nothing in it was chosen by the validation faces but <paramref name="Chosen"/>.</summary>
 /// <param name="Pictures">Pictures of each class, or <c>all</c>.</param>

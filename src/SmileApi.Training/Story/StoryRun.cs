@@ -34,7 +34,7 @@ internal sealed class StoryRun
     {
         (_folder, _size) = (Path.Combine(runs, size), size);
         _faces = size == All ? [.. data.Train] : Draw(data.Train, int.Parse(size, CultureInfo.InvariantCulture), seed);
-        var defaults = TrainOptions.Quick with { Network = "wide" }; // So few steps learn little from crops spoilt worse.
+        var defaults = TrainOptions.Quick; // So few steps learn little from crops spoilt worse.
         var repeats = (int)Math.Ceiling((double)defaults.BatchSize * Math.Max(1, steps / Judgements) / _faces.Length);
         _data = data with { Train = [.. Enumerable.Repeat(_faces, repeats).SelectMany(faces => faces)] };
         _options = defaults with { Seed = seed, Epochs = Math.Max(1, (int)Math.Round((double)steps / Batches(defaults))), TrainSample = TrainSample };
@@ -78,6 +78,9 @@ internal sealed class StoryRun
                 $"{(_size == All ? "all pictures" : $"{_size} a class"),12}  epoch {epoch,2}/{_options.Epochs}  loss {loss ?? train.LogLoss:F4}  train {train.LogLoss:F4} {train.Accuracy:P2}  val {val.LogLoss:F4} {val.Accuracy:P2} balanced {val.BalancedAccuracy:P2} AUC {val.RocAuc:F4}  {rate:F0} images/s  {seconds:F0} s{(epoch == 0 ? "" : $"  {left:h\\:mm\\:ss} left")}");
         }
     }
+
+    /// <summary>The first layer's filters before the first step and after each epoch; null where the run has not kept them.</summary>
+    public IReadOnlyList<IReadOnlyList<Filter>>? Filters => _checkpoint?.Filters;
 
     /// <summary>As many pictures of each class, chosen by chance; fewer of the same seed are among more.</summary>
     /// <exception cref="CommandException">There are not so many.</exception>

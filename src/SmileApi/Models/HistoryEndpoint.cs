@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -14,13 +15,17 @@ namespace SmileApi.Models;
 /// <param name="BestEpoch">The epoch whose weights are served.</param>
 /// <param name="Epochs">From epoch 0, before the first step, on.</param>
 /// <param name="Filters">
-/// The first layer as it formed: for each of the epochs, for each filter, its weights, row by row of a square. They multiply the grey
-/// levels under the filter, less their mean and divided by their deviation. Null where the training did not keep them.
+/// The first layer as it formed, from before the first step to after the last: for each filter, its weights, row by row of a square. They
+/// multiply the grey levels under the filter, less their mean and divided by their deviation. Null where no training kept them.
+/// </param>
+/// <param name="FiltersFrom">
+/// Of which training they are: <c>model</c>, one for each of the epochs, or <c>curve</c>, the last one of the learning curve, which is a
+/// shorter training of a network of the same kind. Null without filters.
 /// </param>
 /// <param name="Judges">Other ways of judging the same validation faces, the network last; null where they were not measured.</param>
 /// <param name="Curve">Networks that learned from fewer pictures, fewest first; null where they were not trained.</param>
 internal sealed record ModelHistory(
-    string Model, string Version, int Pictures, int BestEpoch, IReadOnlyList<EpochScores> Epochs, IReadOnlyList<IReadOnlyList<IReadOnlyList<float>>>? Filters,
+    string Model, string Version, int Pictures, int BestEpoch, IReadOnlyList<EpochScores> Epochs, IReadOnlyList<IReadOnlyList<IReadOnlyList<float>>>? Filters, string? FiltersFrom,
     IReadOnlyList<JudgeScores>? Judges, IReadOnlyList<CurvePoint>? Curve)
 {
     /// <summary>The history that lies beside a model: <c>training/history.json</c>, and <c>training/story.json</c> where there is one.</summary>
@@ -35,15 +40,17 @@ internal sealed record ModelHistory(
         }
 
         var story = await ReadAsync(Path.Combine(folder, "story.json"), HistoryJson.Default.ModelStory, aborted);
-        return history with { Filters = history.HasWholeFilters ? history.Filters : null, Judges = story?.Judges, Curve = story?.Curve?.Points };
+        var (filters, from) = AreWhole(history.Filters) && history.Filters.Count == history.Epochs?.Count ? (history.Filters, "model")
+            : AreWhole(story?.Curve?.Filters) ? (story.Curve.Filters, "curve")
+            : (null, null);
+        return history with { Filters = filters, FiltersFrom = from, Judges = story?.Judges, Curve = story?.Curve?.Points };
     }
 
-    /// <summary>Whether there are as many filters for each epoch, all of them squares of one size: a file of one's own may hold anything.</summary>
-    private bool HasWholeFilters =>
-        Filters is [[{ Count: > 0 } kernel, ..] start, ..]
+    /// <summary>Whether there are as many filters each time, all of them squares of one size: a file of one's own may hold anything.</summary>
+    private static bool AreWhole([NotNullWhen(true)] IReadOnlyList<IReadOnlyList<IReadOnlyList<float>>>? filters) =>
+        filters is [[{ Count: > 0 } kernel, ..] start, ..]
         && Math.Sqrt(kernel.Count) % 1 == 0
-        && Filters.Count == Epochs?.Count
-        && Filters.All(epoch => epoch?.Count == start.Count && epoch.All(filter => filter?.Count == kernel.Count));
+        && filters.All(time => time?.Count == start.Count && time.All(filter => filter?.Count == kernel.Count));
 
     private static async Task<T?> ReadAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken aborted)
         where T : class
@@ -88,7 +95,7 @@ internal sealed record CurvePoint(int Smiles, int NonSmiles, double Accuracy, do
 internal sealed record ModelStory(IReadOnlyList<JudgeScores>? Judges, LearningCurve? Curve);
 
 /// <summary>The learning curve of <c>story.json</c>.</summary>
-internal sealed record LearningCurve(IReadOnlyList<CurvePoint>? Points);
+internal sealed record LearningCurve(IReadOnlyList<CurvePoint>? Points, IReadOnlyList<IReadOnlyList<IReadOnlyList<float>>>? Filters);
 
 internal static class HistoryEndpoint
 {

@@ -40,7 +40,7 @@ public sealed class ModelReloadTests(SmileApp app, ModelReloadTests.Refusals ref
 
         await ProblemAssert.IsAsync(response, 401, "admin-key-invalid");
         Assert.Equal("X-Admin-Key", response.Headers.WwwAuthenticate.Single().Scheme);
-        Assert.Equal("1.3.0", await service.VersionAsync());
+        Assert.Equal("1.2.0", await service.VersionAsync());
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class ModelReloadTests(SmileApp app, ModelReloadTests.Refusals ref
 
         Assert.Equal("1.2.9", await service.VersionAsync());
         var after = await service.JudgeAsync(picture);
-        Assert.Equal(("1.3.0", "1.2.9"), (before.Version, after.Version));
+        Assert.Equal(("1.2.0", "1.2.9"), (before.Version, after.Version));
         Assert.Equal(Logit(before.Probability) + 2, Logit(after.Probability), 1e-3);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(s_other)), after.Sha256);
 
@@ -146,7 +146,7 @@ public sealed class ModelReloadTests(SmileApp app, ModelReloadTests.Refusals ref
         using var response = await Shared.ReloadAsync(body);
 
         await ProblemAssert.IsAsync(response, 400, "malformed-request");
-        Assert.Equal("1.3.0", await Shared.VersionAsync());
+        Assert.Equal("1.2.0", await Shared.VersionAsync());
     }
 
     [Theory]
@@ -167,8 +167,8 @@ public sealed class ModelReloadTests(SmileApp app, ModelReloadTests.Refusals ref
         var detail = await ProblemAssert.IsAsync(response, 422, "model-refused");
         Assert.Contains(reason, detail, StringComparison.Ordinal);
         Assert.EndsWith("What was served before still is.", detail, StringComparison.Ordinal);
-        Assert.Equal("1.3.0", await Shared.VersionAsync());
-        Assert.Equal("1.3.0", (await Shared.JudgeAsync(Make.Jpeg(120, 150, seed: 1))).Version);
+        Assert.Equal("1.2.0", await Shared.VersionAsync());
+        Assert.Equal("1.2.0", (await Shared.JudgeAsync(Make.Jpeg(120, 150, seed: 1))).Version);
         Assert.Equal(Shared.Opened, Shared.Closed + 1);
     }
 

@@ -28,7 +28,7 @@ internal static class OtherModel
     public static byte[] Of(string version, Func<float, float> change)
     {
         // The tensor's name, then its four bytes behind their tag and length; the metadata are JSON text.
-        var model = Replaced(Committed, "\"version\":\"1.3.0\"", $"\"version\":\"{version}\"");
+        var model = Replaced(Committed, "\"version\":\"1.2.0\"", $"\"version\":\"{version}\"");
         var name = Encoding.ASCII.GetBytes("linear.biasJ\u0004");
         var bias = MemoryMarshal.Cast<byte, float>(model.AsSpan(model.AsSpan().IndexOf(name) + name.Length, sizeof(float)));
         bias[0] = change(bias[0]);

@@ -135,18 +135,12 @@ public sealed class CleanAndTeachTests : CommandLine
         var (code, output, errors) = Recipe();
 
         Assert.True(code == 0, errors);
-        Assert.Contains("wide       epoch   1", output, StringComparison.Ordinal);
         Assert.Contains("student    epoch   1", output, StringComparison.Ordinal);
         using (var model = PredictCommand.Load(Folder["models/smile.onnx"]))
         {
             Assert.Equal(170 + 4, model.Metadata.Training.Pictures);
             Assert.Equal(["val", "test"], model.Metadata.Scores.Keys);
             Assert.Equal(Architecture.Served.MultiplyAdds, model.Metadata.Cost.MultiplyAdds);
-        }
-
-        using (var wide = PredictCommand.Load(Folder["runs/recipe/wide/smile.onnx"]))
-        {
-            Assert.Equal(Architecture.Wide.MultiplyAdds, wide.Metadata.Cost.MultiplyAdds);
         }
 
         var history = File.ReadAllText(Folder["models/training/history.json"]);

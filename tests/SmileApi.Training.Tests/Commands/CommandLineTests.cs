@@ -146,6 +146,6 @@ public sealed class CommandLineTests : CommandLine
     private static LearningCurve Curve(IReadOnlyDictionary<string, string> data)
     {
         var point = new CurvePoint("20", 20, 20, 100, 1, 0.9, new Interval(0.8, 0.95), 0.9, 0.95, 0.3, new ChosenEpoch(50, new ModelScore(40, 0.9, 0.9, 0.95, 0.3)));
-        return new LearningCurve(1, 100, 32, "A note.", data, [point]);
+        return new LearningCurve(1, 100, 32, "A note.", data, [point], Filters: null);
     }
 }

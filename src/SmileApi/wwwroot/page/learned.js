@@ -52,12 +52,12 @@ export class Learned {
       return;
     }
 
-    const { epochs, filters, pictures, judges, curve } = this.#history;
+    const { epochs, filters, filtersFrom, pictures, judges, curve } = this.#history;
     const last = epochs.at(-1);
     byId('learned-lead').textContent = `It began as random numbers, no better than a coin toss. Then it looked at ${pictures.toLocaleString('en')} faces, ${last.epoch} times over, and after each few changed its numbers a little, so as to be less wrong.`;
     byId('epoch').max = last.epoch;
     byId('learned-body').hidden = false;
-    this.#openFilters(filters);
+    this.#openFilters(filters, filtersFrom);
     this.#showBars('curve', curve?.map((point) => ({ name: `${(point.smiles + point.nonSmiles).toLocaleString('en')} pictures`, value: point.accuracy })));
     this.#showBars('judges', judges?.map((judge) => ({ name: judge.name, how: judgesWords[judge.name] ?? judge.how, value: judge.balancedAccuracy })));
     this.#show();
@@ -86,11 +86,14 @@ export class Learned {
     }, pace);
   }
 
-  #openFilters(filters) {
+  #openFilters(filters, from) {
     byId('filters-shown').hidden = !filters;
     if (filters) {
       byId('filters').replaceChildren(...filterTiles(filters[0].length, Math.sqrt(filters[0][0].length)));
       byId('filters').after(filterLegend());
+      if (from === 'curve') {
+        byId('filters-lead').append(` These were kept by a shorter training of a network of the same kind, looked at ${filters.length} times from its first step to its last.`);
+      }
     } else {
       byId('filters-lead').textContent = 'The training of this model did not keep its filters on the way, so how they formed cannot be shown.';
     }
@@ -111,11 +114,13 @@ export class Learned {
     byId('hundred').replaceChildren(...Array.from({ length: 100 }, (_, index) => face(index, right)));
 
     if (filters) {
-      showFilters(byId('filters').children, filters[at]);
-      const { agree, alike } = filterFigures(filters[at], filters[0]);
+      // Of another training there are fewer or more: the same share of the way is shown.
+      const moment = Math.round(at / Math.max(1, epochs.length - 1) * (filters.length - 1));
+      showFilters(byId('filters').children, filters[moment]);
+      const { agree, alike } = filterFigures(filters[moment], filters[0]);
       const figures = `Neighbouring squares agree: ${figure(agree)}, where 0 is noise and 1 one plain shade. Likeness to the random start: ${figure(alike)}.`;
       byId('filters-words').textContent = figures;
-      byId('filters').setAttribute('aria-label', `${filters[at].length} filters of the first layer, ${at === 0 ? 'before the first step' : `after epoch ${now.epoch}`}. ${figures}`);
+      byId('filters').setAttribute('aria-label', `${filters[moment].length} filters of the first layer, ${at === 0 ? 'before the first step' : `after epoch ${now.epoch}`}. ${figures}`);
     }
 
     drawChart(byId('loss-chart'), at, [
