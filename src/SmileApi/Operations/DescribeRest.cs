@@ -42,6 +42,7 @@ internal sealed class DescribeModels : IOperationFilter
             { "epoch": 0, "loss": null, "train": {{Scores}}, "val": {{Scores}} },
             { "epoch": 1, "loss": 0.41, "train": {{Scores}}, "val": {{Scores}} }
           ],
+          "filters": [ [ [ 0.0712, -0.183, 0.2204, 0.0159 ] ], [ [ 0.1401, -0.2612, 0.3128, -0.0527 ] ] ], "filtersFrom": "model",
           "judges": [ { "name": "coin toss", "how": "The network with random weights.", "accuracy": 0.24, "balancedAccuracy": 0.5, "rocAuc": 0.5 } ],
           "curve": [ { "smiles": 50, "nonSmiles": 50, "accuracy": 0.903, "balancedAccuracy": 0.923, "rocAuc": 0.978 } ]
         }

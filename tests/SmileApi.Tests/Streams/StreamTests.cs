@@ -20,7 +20,7 @@ public sealed class StreamTests(SmileApp app)
     private static readonly byte[] s_smile = Repository.Sample("mean-smile.png");
     private static readonly byte[] s_neutral = Repository.Sample("mean-neutral.png");
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Each_frame_gets_its_number_and_what_it_would_have_got_by_itself()
     {
         byte[][] frames =
@@ -62,7 +62,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal([200, 422, 200, 415, 400, 200, 200, 200], statuses);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Who_says_goodbye_still_gets_the_last_answer_and_then_a_goodbye()
     {
         using var camera = await Camera.OpenAsync(app.Http);
@@ -76,7 +76,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal(WebSocketState.Closed, camera.Socket.State);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task The_options_of_classify_hold_and_faces_keep_their_numbers_and_say_when_their_smiles_start_and_end()
     {
         using var both = new Photograph(480, 360).With(new FaceSquare(40, 60, 150)).With(new FaceSquare(280, 90, 120), smile: false);
@@ -100,7 +100,7 @@ public sealed class StreamTests(SmileApp app)
         static IEnumerable<bool> Smiles(JsonElement answer) => answer.GetProperty("result").GetProperty("faces").EnumerateArray().Select(face => face.GetProperty("smile").GetBoolean());
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Smoothed_a_smile_takes_its_time()
     {
         await using var guarded = new GuardedApp();
@@ -121,7 +121,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Empty(Events(soon));
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task A_frame_of_too_many_bytes_is_refused_and_passed_over_and_the_next_one_is_judged()
     {
         await using var small = new GuardedApp(("Images:MaxBytes", "20000"), ("Images:MaxHeldBytes", "1048576"));
@@ -134,7 +134,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal((2, 200), (judged.GetProperty("frame").GetInt32(), judged.GetProperty("status").GetInt32()));
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Text_is_no_frame_and_closes_the_stream_with_a_word()
     {
         using var camera = await Camera.OpenAsync(app.Http);
@@ -147,7 +147,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Contains("binary", reason, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Who_does_not_speak_WebSocket_is_told_to()
     {
         using var answer = await app.Http.GetAsync(new Uri("/stream", UriKind.Relative));
@@ -156,7 +156,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal("websocket", answer.Headers.Upgrade.Single().Name);
     }
 
-    [Theory]
+    [Theory(Timeout = 120_000)]
     [InlineData("?smoth=1", "smooth")]
     [InlineData("?smooth=-1", "smooth")]
     [InlineData("?smooth=NaN", "smooth")]
@@ -172,7 +172,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Contains(name, await ProblemAssert.IsAsync(answer, 400, "invalid-parameter"), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task The_newest_frame_wins_and_the_answer_says_how_many_were_skipped()
     {
         await using var gated = GatedApp.Start();
@@ -200,7 +200,7 @@ public sealed class StreamTests(SmileApp app)
         await gated.IsEmpty();
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Who_reads_slowly_gets_the_newest_when_it_reads_again_and_not_all_that_it_has_missed()
     {
         const int Frames = 1000;
@@ -243,7 +243,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.InRange(answers.Count * 600, 0, 256 << 10);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Where_there_is_no_place_at_work_a_frame_is_refused_after_a_second_and_the_stream_goes_on()
     {
         await using var gated = GatedApp.Start(("Requests:MaxInFlight", "1"), ("Requests:MaxInFlightSustained", "1"));
@@ -263,7 +263,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal((2, 200), (judged.GetProperty("frame").GetInt32(), judged.GetProperty("status").GetInt32()));
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Only_so_many_streams_are_open_at_a_time()
     {
         await using var guarded = new GuardedApp(("Streams:MaxOpen", "1"));
@@ -290,7 +290,7 @@ public sealed class StreamTests(SmileApp app)
         }
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task A_stream_without_frames_is_closed_and_so_is_one_whose_frame_does_not_arrive()
     {
         await using var gated = GatedApp.Start(("Streams:IdleSeconds", "20"));
@@ -313,7 +313,7 @@ public sealed class StreamTests(SmileApp app)
         await gated.IsEmpty();
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task A_client_that_goes_away_without_a_word_leaves_nothing_behind()
     {
         await using var gated = GatedApp.Start();
@@ -334,7 +334,7 @@ public sealed class StreamTests(SmileApp app)
         await counts.Open(0);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task A_client_that_answers_no_ping_is_cut_off()
     {
         await using var guarded = new GuardedApp(("Streams:KeepAliveSeconds", "1"));
@@ -361,7 +361,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal(0x89, received[text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4]); // A ping.
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Frames_count_for_the_rate_limit_and_the_stream_goes_on_when_the_next_one_is_back()
     {
         await using var guarded = new GuardedApp(("RateLimit:Requests", "3"), ("RateLimit:WindowSeconds", "30"));
@@ -381,7 +381,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal(200, judged.GetProperty("status").GetInt32());
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task With_keys_a_page_sends_its_own_as_a_subprotocol_which_is_not_sent_back()
     {
         const string Key = "alice-0123456789abcdef";
@@ -403,7 +403,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal(200, (await other.AskAsync(s_smile)).GetProperty("status").GetInt32());
     }
 
-    [Theory]
+    [Theory(Timeout = 120_000)]
     [InlineData(null, "http://{host} https://{host}", "http://localhost:1 https://app.example null")]
     [InlineData("https://app.example", "https://app.example http://{host}", "https://app.example.evil.example http://app.example")]
     [InlineData("*", "https://anywhere.example null", "")]
@@ -423,7 +423,7 @@ public sealed class StreamTests(SmileApp app)
         }
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task When_the_service_stops_what_is_there_is_answered_and_the_stream_closed()
     {
         await using var gated = GatedApp.Start();
@@ -445,7 +445,7 @@ public sealed class StreamTests(SmileApp app)
         Assert.Equal(1001, (await AdvancedAsync(gated.Time, TimeSpan.FromSeconds(0.1), camera.ClosedAsync())).Status);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task A_process_that_is_told_to_stop_says_goodbye_to_its_streams_and_ends()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM to send to another process");
