@@ -65,7 +65,7 @@ internal sealed class GatedApp : WebApplicationFactory<Program>
     public void Close() => _open.Reset();
 
     /// <summary>Waits for a run of the smile network to begin.</summary>
-    public Task RunBegan() => _began.WaitAsync();
+    public async Task RunBegan() => Assert.True(await _began.WaitAsync(TimeSpan.FromMinutes(1)), "No run has begun.");
 
     public async Task<HttpResponseMessage> PostAsync(string? timeout = null, CancellationToken gone = default)
     {
@@ -122,8 +122,9 @@ internal sealed class GatedApp : WebApplicationFactory<Program>
     /// <summary>Waits until no request is let in any more, nor any byte held.</summary>
     public async Task IsEmpty()
     {
-        while ((Gate.Arriving, Gate.Working, Memory.UploadBytesHeld, Memory.PictureBytesHeld) != (0, 0, 0, 0))
+        for (var left = 12_000; (Gate.Arriving, Gate.Working, Memory.UploadBytesHeld, Memory.PictureBytesHeld) != (0, 0, 0, 0); left--)
         {
+            Assert.True(left > 0, $"{Gate.Arriving} arriving, {Gate.Working} at work, {Memory.UploadBytesHeld} and {Memory.PictureBytesHeld} bytes do not go.");
             await Task.Delay(5);
         }
     }

@@ -6,6 +6,8 @@ namespace SmileApi.Tests.Streams;
 /// <summary>A client of a stream that does nothing by itself.</summary>
 internal sealed class Camera : IDisposable
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+
     private readonly byte[] _buffer = new byte[256 << 10];
 
     private Camera()
@@ -18,7 +20,7 @@ internal sealed class Camera : IDisposable
     {
         var camera = new Camera();
         configure?.Invoke(camera.Socket.Options);
-        await camera.Socket.ConnectAsync(AddressOf(http, query), CancellationToken.None);
+        await camera.Socket.ConnectAsync(AddressOf(http, query), CancellationToken.None).WaitAsync(s_patience);
         return camera;
     }
 
@@ -39,7 +41,7 @@ internal sealed class Camera : IDisposable
     /// <summary>Reads the next message, which must be an answer.</summary>
     public async Task<JsonElement> AnswerAsync()
     {
-        var message = await Socket.ReceiveAsync(_buffer, CancellationToken.None);
+        var message = await Socket.ReceiveAsync(_buffer, CancellationToken.None).WaitAsync(s_patience);
         Assert.True(message.MessageType == WebSocketMessageType.Text, $"{Socket.CloseStatus} {Socket.CloseStatusDescription}");
         Assert.True(message.EndOfMessage);
         return JsonDocument.Parse(_buffer.AsMemory(0, message.Count)).RootElement.Clone();
@@ -54,7 +56,7 @@ internal sealed class Camera : IDisposable
     /// <summary>Reads the next message, with which the service must close the stream, and closes it, too.</summary>
     public async Task<(int Status, string Reason)> ClosedAsync()
     {
-        var message = await Socket.ReceiveAsync(_buffer, CancellationToken.None);
+        var message = await Socket.ReceiveAsync(_buffer, CancellationToken.None).WaitAsync(s_patience);
         Assert.Equal(WebSocketMessageType.Close, message.MessageType);
         if (Socket.State == WebSocketState.CloseReceived)
         {
