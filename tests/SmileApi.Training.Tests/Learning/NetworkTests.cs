@@ -27,7 +27,7 @@ public sealed class NetworkTests
         Assert.NotEqual(Weights.Random(Architecture.Served.Layout, 3)["stem.weight"], Weights.Random(Architecture.Served.Layout, 4)["stem.weight"]);
         var weights = Weights.Random(Architecture.Served.Layout, 3)["stage3.block3.second.weight"];
         Assert.InRange(weights.Average(), -1e-3, 1e-3);
-        Assert.InRange(weights.Average(weight => weight * weight) / (2.0 / (64 * 9)), 0.97, 1.03);
+        Assert.InRange(weights.Average(weight => weight * weight) / (2.0 / (96 * 9)), 0.97, 1.03);
     }
 
     [Fact]
