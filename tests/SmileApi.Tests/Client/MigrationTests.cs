@@ -10,11 +10,12 @@ namespace SmileApi.Tests.Client;
 public sealed partial class MigrationTests(SmileApp app)
 {
     [Theory]
-    [InlineData("", "bash", "ask.sh")]
-    [InlineData("python", "python3", "ask.py")]
-    [InlineData("csharp", "dotnet", "ask.cs")]
-    public async Task The_code_of_the_guide_runs(string language, string program, string file)
+    [InlineData("", "bash", "ask.sh", "curl")]
+    [InlineData("python", "python3", "ask.py", "python3")]
+    [InlineData("csharp", "dotnet", "ask.cs", "dotnet")]
+    public async Task The_code_of_the_guide_runs(string language, string program, string file, string needs)
     {
+        Assert.SkipUnless(IsHere(program) && IsHere(needs), $"the guide's code needs {program}{(needs == program ? "" : $" and {needs}")}, not installed here");
         var guide = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "migration.md"));
         var code = Ours().Matches(guide).Single(match => match.Groups["language"].Value == language).Groups["code"].Value
             .Replace("http://localhost:8080", app.Http.BaseAddress!.ToString().TrimEnd('/'), StringComparison.Ordinal);
@@ -41,25 +42,31 @@ public sealed partial class MigrationTests(SmileApp app)
 
     private static async Task<string> RunAsync(string folder, string program, string[] arguments)
     {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["KEY"] = "any" },
+        })!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, output + await errors);
+        return output;
+    }
+
+    private static bool IsHere(string program)
+    {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments)
-            {
-                WorkingDirectory = folder,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                Environment = { ["KEY"] = "any" },
-            })!;
-            var errors = process.StandardError.ReadToEndAsync();
-            var output = await process.StandardOutput.ReadToEndAsync();
-            await process.WaitForExitAsync();
-            Assert.True(process.ExitCode == 0, output + await errors);
-            return output;
+            using var process = Process.Start(new ProcessStartInfo(program, "--version") { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            process.WaitForExit();
+            return process.ExitCode == 0;
         }
         catch (Win32Exception)
         {
-            Assert.Skip($"no {program}");
-            return "";
+            return false;
         }
     }
 
