@@ -45,7 +45,7 @@ internal static class Problems
         app.UseStatusCodePages(pages => WriteAsync(pages.HttpContext, ProblemOf(pages.HttpContext)));
     }
 
-    public static async Task WriteAsync(HttpContext context, Problem problem)
+    public static Task WriteAsync(HttpContext context, Problem problem)
     {
         var response = context.Response;
         context.RequestServices.GetRequiredService<SmileMetrics>().Rejected(problem.Kind);
@@ -64,10 +64,8 @@ internal static class Problems
             response.Headers.Connection = "close";
         }
 
-        var document = ProblemDocument.Of(problem, context.TraceIdentifier);
-
-        // Not cancelled with the request: writing to a client that has hung up does nothing, where cancelling would throw.
-        await response.WriteAsJsonAsync(document, WireJson.Default.ProblemDocument, "application/problem+json", CancellationToken.None);
+        JsonResponse.Write(response, ProblemDocument.Of(problem, context.TraceIdentifier), WireJson.Default.ProblemDocument, "application/problem+json");
+        return Task.CompletedTask;
     }
 
     /// <summary>An estimate of ours is worth a minute at most; a rate limit is kept to the second.</summary>
