@@ -83,9 +83,5 @@ internal static class ClassifyEndpoint
 /// <summary>Answers with a verdict. The framework's own result makes a logger for each answer, which costs more than writing it.</summary>
 internal sealed class VerdictResult(Verdict verdict) : IResult
 {
-    public Task ExecuteAsync(HttpContext httpContext)
-    {
-        JsonResponse.Write(httpContext.Response, verdict, WireJson.Default.Verdict);
-        return Task.CompletedTask;
-    }
+    public Task ExecuteAsync(HttpContext httpContext) => JsonResponse.WriteAsync(httpContext.Response, verdict, WireJson.Default.Verdict);
 }

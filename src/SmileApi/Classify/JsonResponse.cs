@@ -18,7 +18,7 @@ internal static class JsonResponse
     /// packet: another system call, and when the service is killed between the two, a proxy that has passed on the first can no longer
     /// ask another replica.
     /// </summary>
-    public static void Write<T>(HttpResponse response, T value, JsonTypeInfo<T> type, string contentType = "application/json; charset=utf-8")
+    public static Task WriteAsync<T>(HttpResponse response, T value, JsonTypeInfo<T> type, string contentType = "application/json; charset=utf-8")
     {
         var scratch = t_scratch ??= new Scratch();
         try
@@ -27,6 +27,11 @@ internal static class JsonResponse
             response.ContentType = contentType;
             response.ContentLength = scratch.Bytes.WrittenCount;
             response.BodyWriter.Write(scratch.Bytes.WrittenSpan);
+
+            // Now, and not when the request ends: before that, the server takes in what is left of a refused body. Not cancelled with the
+            // request: writing to a client that has hung up does nothing, where cancelling would throw.
+            var sent = response.BodyWriter.FlushAsync(CancellationToken.None);
+            return sent.IsCompletedSuccessfully ? Task.CompletedTask : sent.AsTask();
         }
         finally
         {

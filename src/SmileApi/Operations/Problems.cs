@@ -64,8 +64,7 @@ internal static class Problems
             response.Headers.Connection = "close";
         }
 
-        JsonResponse.Write(response, ProblemDocument.Of(problem, context.TraceIdentifier), WireJson.Default.ProblemDocument, "application/problem+json");
-        return Task.CompletedTask;
+        return JsonResponse.WriteAsync(response, ProblemDocument.Of(problem, context.TraceIdentifier), WireJson.Default.ProblemDocument, "application/problem+json");
     }
 
     /// <summary>An estimate of ours is worth a minute at most; a rate limit is kept to the second.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -86,12 +87,13 @@ internal sealed class GatedApp : WebApplicationFactory<Program>
         return socket;
     }
 
-    /// <summary>Reads one answer, whole.</summary>
+    /// <summary>Reads one answer, whole by the length that it announces; nobody has to wait for the end of the connection.</summary>
     public static async Task<string> ReadAsync(Socket socket)
     {
+        const string Length = "Content-Length: ";
         var answer = "";
         var buffer = new byte[4096];
-        while (!answer.EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal) && !answer.Contains("Content-Length: 0\r\n", StringComparison.Ordinal))
+        while (!IsWhole())
         {
             var read = await socket.ReceiveAsync(buffer);
             Assert.NotEqual(0, read);
@@ -99,6 +101,15 @@ internal sealed class GatedApp : WebApplicationFactory<Program>
         }
 
         return answer;
+
+        bool IsWhole()
+        {
+            var head = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+            return head >= 0 && answer.Length - head - 4 >= LengthOf(answer[..head]);
+        }
+
+        static int LengthOf(string head) =>
+            int.Parse(head[(head.IndexOf(Length, StringComparison.Ordinal) + Length.Length)..].Split('\r')[0], CultureInfo.InvariantCulture);
     }
 
     /// <summary>Waits until so many uploads are arriving.</summary>

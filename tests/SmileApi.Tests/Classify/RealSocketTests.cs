@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using SmileApi.Tests.Admission;
 
 namespace SmileApi.Tests.Classify;
 
@@ -21,7 +22,7 @@ public sealed class RealSocketTests(SmileApp app)
             }
         }
 
-        var answer = await ReadAnswerAsync(socket);
+        var answer = await GatedApp.ReadAsync(socket);
 
         Assert.StartsWith("HTTP/1.1 413", answer, StringComparison.Ordinal);
         Assert.Contains("urn:smileapi:problem:upload-too-large", answer, StringComparison.Ordinal);
@@ -35,7 +36,7 @@ public sealed class RealSocketTests(SmileApp app)
         await socket.SendAsync(Encoding.ASCII.GetBytes(
             $"POST /classify HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: {40 << 20}\r\n\r\n"));
 
-        Assert.StartsWith("HTTP/1.1 413", await ReadAnswerAsync(socket), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 413", await GatedApp.ReadAsync(socket), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -44,7 +45,25 @@ public sealed class RealSocketTests(SmileApp app)
         using var socket = await ConnectAsync();
         await socket.SendAsync(Encoding.ASCII.GetBytes($"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: {long.MaxValue}\r\n\r\n"));
 
-        Assert.StartsWith("HTTP/1.1 413", await ReadAnswerAsync(socket), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 413", await GatedApp.ReadAsync(socket), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mean-smile.png", "HTTP/1.1 200")]
+    [InlineData(null, "HTTP/1.1 415")]
+    public async Task Answers_and_problems_come_whole_with_their_length_and_not_in_chunks(string? sample, string status)
+    {
+        using var socket = await ConnectAsync();
+        var body = sample is null ? "no picture"u8.ToArray() : Repository.Sample(sample);
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"POST /classify HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {body.Length}\r\n\r\n"));
+        await socket.SendAsync(body);
+
+        var answer = await ReadToEndAsync(socket);
+
+        Assert.StartsWith(status, answer, StringComparison.Ordinal);
+        var (head, json) = (answer[..answer.IndexOf("\r\n\r\n", StringComparison.Ordinal)], answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+        Assert.Contains($"Content-Length: {Encoding.UTF8.GetByteCount(json)}\r\n", head, StringComparison.Ordinal);
+        Assert.DoesNotContain("Transfer-Encoding", head, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,21 +113,6 @@ public sealed class RealSocketTests(SmileApp app)
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, app.Http.BaseAddress!.Port));
         return socket;
-    }
-
-    /// <summary>Reads one answer. Its last chunk says that it is whole; nobody has to wait for the end of the connection.</summary>
-    private static async Task<string> ReadAnswerAsync(Socket socket)
-    {
-        var answer = "";
-        var buffer = new byte[4096];
-        while (!answer.EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal))
-        {
-            var read = await socket.ReceiveAsync(buffer);
-            Assert.NotEqual(0, read);
-            answer += Encoding.UTF8.GetString(buffer, 0, read);
-        }
-
-        return answer;
     }
 
     private static async Task<string> ReadToEndAsync(Socket socket)
