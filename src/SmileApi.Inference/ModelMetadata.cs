@@ -19,14 +19,21 @@ public sealed record ModelMetadata
     /// <summary>The only crop convention so far: a tight square from the brow to below the lower lip.</summary>
     public const string TightCrop = "brow-to-lower-lip";
 
+    /// <summary>What follows the <c>+</c> in the version of a model whose convolutions compute in 8 bits.</summary>
+    public const string QuantisedForm = "int8";
+
     /// <summary>Layout of this record; <see cref="CurrentFormat"/>.</summary>
     public required int Format { get; init; }
 
     /// <summary>Name of the model, <c>smile-cnn20</c> for instance.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Version of the model, semantic.</summary>
+    /// <summary>Version of the model, semantic; what follows a <c>+</c> is a form of the same network, such as <see cref="QuantisedForm"/>.</summary>
     public required string Version { get; init; }
+
+    /// <summary>The version of the network, whatever form this file has it in.</summary>
+    [JsonIgnore]
+    public string NetworkVersion => Version.Split('+')[0];
 
     /// <summary>What the network expects to see.</summary>
     public required ModelInput Input { get; init; }

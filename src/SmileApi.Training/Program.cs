@@ -13,6 +13,7 @@ var root = new RootCommand("Trains, evaluates and applies networks that see smil
     PredictCommand.Make(),
     TimeCommand.Make(),
     ExportCommand.Make(),
+    QuantizeCommand.Make(),
     CleanCommand.Make(),
     TeachCommand.Make(),
     CardCommand.Make(),

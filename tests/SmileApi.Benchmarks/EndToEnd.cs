@@ -40,6 +40,10 @@ internal static class EndToEnd
         var input = model.Metadata.Input.Normalisation;
 
         await using var smile = await Target.StartAsync("SmileApi", () => Service.StartAsync(s_oneCore), core: 1, "/classify?faces=whole");
+        await using var int8 = await Target.StartAsync(
+            "SmileApi with the network in 8 bits",
+            () => Service.StartAsync(new Dictionary<string, string>(s_oneCore) { ["Model__Path"] = Path.Combine(AppContext.BaseDirectory, "models", "smile-int8.onnx") }),
+            core: 1, "/classify?faces=whole");
         await using var plain = await Target.StartAsync(
             "afternoon",
             () => Service.StartAsync(
@@ -60,6 +64,8 @@ internal static class EndToEnd
 
         await smile.Callers.RunAsync(128, TimeSpan.FromSeconds(2), whole);
         await both.Callers.RunAsync(8, TimeSpan.FromSeconds(4), Always(both.Raw(small)));
+        await int8.Callers.RunAsync(8, TimeSpan.FromSeconds(4), whole);
+        await int8.Callers.RunAsync(128, TimeSpan.FromSeconds(2), whole);
         await plain.Callers.RunAsync(8, TimeSpan.FromSeconds(4), form);
         await plain.Callers.RunAsync(8, TimeSpan.FromSeconds(2), echo);
 
@@ -75,8 +81,9 @@ internal static class EndToEnd
             {
                 var stack = await plain.MeasureAsync(callers, duration, echo);
                 var ours = await smile.MeasureAsync(callers, duration, whole);
+                var inInt8 = await int8.MeasureAsync(callers, duration, whole);
                 var theirs = await plain.MeasureAsync(callers, duration, form);
-                foreach (var (name, measured) in new[] { ("echo", stack), ("smile", ours), ("plain", theirs) })
+                foreach (var (name, measured) in new[] { ("echo", stack), ("smile", ours), ("int8", inInt8), ("plain", theirs) })
                 {
                     Add($"{name} {callers} rate", measured.Rate);
                     Add($"{name} {callers} p50", measured.P50);
@@ -89,6 +96,7 @@ internal static class EndToEnd
                 Add($"floor {callers} cpu", floor);
                 Add($"floor {callers} p50", decode + perFace + stack.P50);
                 Add($"smile/floor {callers}", ours.Cpu / floor);
+                Add($"int8/floor {callers}", inInt8.Cpu / floor);
                 Add($"plain/smile {callers}", theirs.Cpu / ours.Cpu);
                 Add($"smile/floor {callers} p50", ours.P50 / (decode + perFace + stack.P50));
             }
@@ -166,6 +174,7 @@ internal static class EndToEnd
         {
             Row("the floor", "floor", rate: double.NaN, p99: double.NaN, 1, bytes: double.NaN);
             Row("SmileApi", "smile", M($"smile {callers} rate"), M($"smile {callers} p99"), M($"smile/floor {callers}"), M($"smile {callers} bytes"));
+            Row("SmileApi, 8 bits", "int8", M($"int8 {callers} rate"), M($"int8 {callers} p99"), M($"int8/floor {callers}"), M($"int8 {callers} bytes"));
             Row("an afternoon's", "plain", M($"plain {callers} rate"), M($"plain {callers} p99"), M($"plain/smile {callers}") * M($"smile/floor {callers}"), M($"plain {callers} bytes"));
 
             void Row(string name, string key, double rate, double p99, double ratio, double bytes) => table.AddRow(

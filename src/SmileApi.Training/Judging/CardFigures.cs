@@ -19,11 +19,12 @@ internal sealed record EyeJudged(string Set, int Looked, double Share, int Certa
 /// <param name="Rows">What the archive's labels say.</param>
 /// <param name="Cleaned">What <c>training/labels.csv</c> decides; empty without that file.</param>
 /// <param name="Val">Measured now, like <paramref name="Test"/>.</param>
+/// <param name="Int8">What the same network in 8 bits is worth on the test faces; null where no such file lies beside it.</param>
 /// <param name="OtherEmotions">How many agreed <c>nonsmile</c> test faces show an emotion that the labelling names, anger for instance, and how many of them the model takes for smiles.</param>
 /// <param name="ByEye">Faces that the makers judged by eye, those of which they were certain.</param>
 /// <param name="Story">Other judges of the same faces, and the learning curve; null if nobody has measured them.</param>
 internal sealed record CardFigures(
-    ModelMetadata Metadata, long FileSize, RunHistory History, IReadOnlyList<LabelRow> Rows, IReadOnlyList<Decided> Cleaned, Evaluation Val, Evaluation Test,
+    ModelMetadata Metadata, long FileSize, RunHistory History, IReadOnlyList<LabelRow> Rows, IReadOnlyList<Decided> Cleaned, Evaluation Val, Evaluation Test, Evaluation? Int8,
     (int Count, int TakenForSmiles) OtherEmotions, IReadOnlyList<EyeJudged> ByEye, Story? Story)
 {
     /// <summary>Reads what lies beside the model, and judges the model anew.</summary>
@@ -55,7 +56,7 @@ internal sealed record CardFigures(
 
         return new CardFigures(
             model.Metadata, new FileInfo(file).Length, history, data.Rows, ReadCleaned(Path.Combine(beside, "labels.csv")), Evaluation.Of(model, data, "val", Lfw160.ArchiveName),
-            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), Emotional(model, data), JudgedByEye(model, Path.Combine(beside, Training.ByEye.FileName), Lfw160.Folder(folder)), story);
+            Evaluation.Of(model, data, "test", Lfw160.ArchiveName), MeasureInt8(Path.ChangeExtension(file, null) + "-int8.onnx", model, data), Emotional(model, data), JudgedByEye(model, Path.Combine(beside, Training.ByEye.FileName), Lfw160.Folder(folder)), story);
     }
 
     private static (int Count, int TakenForSmiles) Emotional(SmileModel model, Lfw160 data)
@@ -82,6 +83,19 @@ internal sealed record CardFigures(
             var score = Metrics.Score(Evaluation.Judge(model, [.. certain.Select(judged => judged.Face)]), smiles, model.Metadata.Threshold);
             return new EyeJudged(set.Key, set.Count(), set.Average(judged => judged.Smile), score.Count, score.Accuracy, score.RocAuc);
         })];
+    }
+
+    private static Evaluation? MeasureInt8(string file, SmileModel whole, Lfw160 data)
+    {
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        using var model = PredictCommand.Load(file);
+        return model.Metadata.NetworkVersion == whole.Metadata.Version
+            ? Evaluation.Of(model, data, "test", Lfw160.ArchiveName)
+            : throw new CommandException($"{file} is of another version; write it again: smile quantize");
     }
 
     private static Decided[] ReadCleaned(string path) => !File.Exists(path)

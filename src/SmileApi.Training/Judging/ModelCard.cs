@@ -203,6 +203,7 @@ internal static class ModelCard
             |---|---|---|---|---|---|
             {string.Join('\n', figures.ByEye.Select(set => Format($"| {EyeSets[set.Set]} | {set.Looked} | {set.Share:P0} | {set.Certain} | {set.Accuracy:P1} | {set.RocAuc:F3} |")))}
             """);
+        var int8 = figures.Int8 is null ? "" : $"\n{Row("test, in 8 bits (`smile-int8.onnx`, by `smile quantize`)", figures.Int8, "")}";
         var shares = string.Join('\n', test.ByShare.Select(share => Format($"| {share.ShareOfSmiles:P0} | {share.Accuracy:P2} | {share.CalibrationError:F3} | {share.LogLoss:F4} |")));
         return Format(
             $"""
@@ -213,7 +214,7 @@ internal static class ModelCard
             | | faces | accuracy (95 % interval) | balanced accuracy | ROC AUC | log loss |
             |---|---|---|---|---|---|
             {Row("val", figures.Val, "")}
-            {Row("**test**", test, "**")}
+            {Row("**test**", test, "**")}{int8}
 
             On `test`, {confusion.SmilesMissed} of {confusion.SmilesFound + confusion.SmilesMissed} smiles are missed and {confusion.FalseSmiles} of {confusion.NonSmilesFound + confusion.FalseSmiles} other faces taken for smiles. The same faces, spoilt:
 

@@ -89,6 +89,19 @@ internal sealed class OnnxGraph(string name, Weights weights)
         return output;
     }
 
+    /// <summary>The weight of a 1x1 convolution that copies its channels and adds channels of zeros.</summary>
+    /// <returns>Shape <c>[to, from, 1, 1]</c>, ones on its diagonal.</returns>
+    public static TensorProto Copy(string tensor, long from, long to)
+    {
+        var copy = new float[to * from];
+        for (var channel = 0; channel < from; channel++)
+        {
+            copy[channel * from + channel] = 1;
+        }
+
+        return Tensor(tensor, [to, from, 1, 1], copy);
+    }
+
     private string Shortcut(string x, Block block, string name)
     {
         if (!block.Shrinks)
@@ -99,22 +112,24 @@ internal sealed class OnnxGraph(string name, Weights weights)
         var pooled = Node("AveragePool", $"{name}.pool", [x], ("kernel_shape", [3, 3]), ("strides", [2, 2]), ("pads", [1, 1, 1, 1]));
         // Zeros for the new channels, by a convolution that copies the old ones: at a Pad, ONNX Runtime leaves its blocked layout,
         // and then reorders the sums of every block that follows.
-        var (from, to) = (block.First.In, block.First.Out);
-        var copy = new float[to * from];
-        for (var channel = 0; channel < from; channel++)
-        {
-            copy[channel * from + channel] = 1;
-        }
-
-        return Node("Conv", $"{name}.shortcut", [pooled, Initializer($"{name}.shortcut.weight", [to, from, 1, 1], copy)], ("kernel_shape", [1, 1]));
+        var copy = Copy($"{name}.shortcut.weight", block.First.In, block.First.Out);
+        _graph.Initializer.Add(copy);
+        return Node("Conv", $"{name}.shortcut", [pooled, copy.Name], ("kernel_shape", [1, 1]));
     }
 
     private string Initializer(string tensor, long[] shape, float[] values)
     {
-        var bytes = ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan()));
-        _graph.Initializer.Add(new TensorProto { Name = tensor, DataType = (int)TensorProto.Types.DataType.Float, Dims = { shape }, RawData = bytes });
+        _graph.Initializer.Add(Tensor(tensor, shape, values));
         return tensor;
     }
+
+    private static TensorProto Tensor(string tensor, long[] shape, float[] values) => new()
+    {
+        Name = tensor,
+        DataType = (int)TensorProto.Types.DataType.Float,
+        Dims = { shape },
+        RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes(values.AsSpan())),
+    };
 
     private static ValueInfoProto Value(string tensor, object[] shape)
     {

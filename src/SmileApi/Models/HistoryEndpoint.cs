@@ -34,7 +34,7 @@ internal sealed record ModelHistory(
     {
         var folder = Path.Combine(Path.GetDirectoryName(model.Path)!, "training");
         var history = await ReadAsync(Path.Combine(folder, "history.json"), HistoryJson.Default.ModelHistory, aborted);
-        if (history is null || history.Model != model.Metadata.Name || history.Version != model.Metadata.Version)
+        if (history is null || history.Model != model.Metadata.Name || history.Version != model.Metadata.NetworkVersion)
         {
             return null;
         }

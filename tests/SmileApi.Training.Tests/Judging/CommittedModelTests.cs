@@ -87,9 +87,27 @@ public sealed class CommittedModelTests
         Assert.True(mouth.ProbabilityBefore - mouth.ProbabilityAfter > 5 * (eyes.ProbabilityBefore - eyes.ProbabilityAfter));
     }
 
-    private static SmileModel Load()
+    [Fact]
+    public void In_8_bits_it_judges_the_test_faces_as_well_and_scores_what_its_metadata_says()
     {
-        Assert.True(SmileModel.TryLoad(Needs.Committed("models", "smile.onnx"), out var model, out var reason), reason);
+        var folder = Needs.RealFaces();
+        using var whole = Load();
+        using var small = Load("smile-int8.onnx");
+        var faces = Lfw160.Open(folder).Faces("test", perClass: 1);
+        var (before, after) = (Evaluation.Judge(whole, faces), Evaluation.Judge(small, faces));
+        var (moved, changed) = (before.Zip(after, (one, other) => Math.Abs(one - other)).Max(), before.Zip(after).Count(pair => pair.First >= 0.5 != pair.Second >= 0.5));
+        TestContext.Current.TestOutputHelper!.WriteLine($"{faces.Count} faces: {changed} verdicts changed, largest difference of probabilities {moved:F3}.");
+        Assert.Equal(whole.Metadata.Version, small.Metadata.NetworkVersion);
+        Assert.InRange(moved, 0, 0.15);
+        Assert.InRange(changed, 0, 8);
+        var score = Metrics.Score(after, [.. faces.Select(face => face.IsSmile)], small.Metadata.Threshold);
+        Assert.Equal(small.Metadata.Scores["test"].Accuracy, score.Accuracy, 0.003);
+        Assert.Equal(small.Metadata.Scores["test"].RocAuc, score.RocAuc, 0.0002);
+    }
+
+    private static SmileModel Load(string file = "smile.onnx")
+    {
+        Assert.True(SmileModel.TryLoad(Needs.Committed("models", file), out var model, out var reason), reason);
         return model;
     }
 
