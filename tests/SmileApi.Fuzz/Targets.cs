@@ -58,7 +58,7 @@ internal static class Targets
         var (contentType, start) = Line(bytes, afterQuery);
         var pieces = start < bytes.Length ? bytes[start++] : 0;
 
-        var isQuery = ClassifyQuery.TryRead(new QueryCollection(QueryHelpers.ParseQuery(query)), out var options, out var problem);
+        var isQuery = ClassifyQuery.TryRead(new QueryCollection(QueryHelpers.ParseQuery(query)), [], out var options, out var problem);
         Holds(isQuery == problem is null && isQuery == options is not null, "a query is read or refused, not both");
         Holds(options is null or { Threshold: null or (>= 0 and <= 1), Confidence: null or (>= 0 and <= 1), MinFace: null or (>= 1 and <= 65535), Limit: >= 1 and <= 1000 }, "an option lies in its range");
 

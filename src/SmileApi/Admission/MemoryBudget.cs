@@ -162,7 +162,7 @@ internal sealed class MemoryBudget : IDisposable
 /// <param name="bytes">How much that is.</param>
 internal sealed class UploadHold(MemoryBudget memory, RateLimitLease first, long bytes) : IDisposable
 {
-    private readonly List<RateLimitLease> _leases = [first];
+    private List<RateLimitLease>? _more; // Few uploads grow.
 
     /// <summary>All that is held.</summary>
     public long Bytes { get; private set; } = bytes;
@@ -174,12 +174,16 @@ internal sealed class UploadHold(MemoryBudget memory, RateLimitLease first, long
     {
         if (total > Bytes && memory.TryTakeForUpload(total - Bytes) is { } lease)
         {
-            _leases.Add(lease);
+            (_more ??= []).Add(lease);
             Bytes = total;
         }
 
         return total <= Bytes;
     }
 
-    public void Dispose() => _leases.ForEach(lease => lease.Dispose());
+    public void Dispose()
+    {
+        first.Dispose();
+        _more?.ForEach(lease => lease.Dispose());
+    }
 }

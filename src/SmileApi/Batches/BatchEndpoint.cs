@@ -45,7 +45,7 @@ internal static class BatchEndpoint
 
     private static async Task<IResult> ClassifyAsync(HttpContext context, UploadReader uploads, BatchClassifier classifier)
     {
-        if (!ClassifyQuery.TryRead(context.Request.Query, out var query, out var problem))
+        if (!ClassifyQuery.TryRead(context.Request, out var query, out var problem))
         {
             return new ProblemResult(problem);
         }

@@ -259,7 +259,11 @@ internal sealed partial class DynamicBatcher : IHostedService
             }
 
             // Only now: a run that was given up may have gone on reading these.
-            _items.ForEach(item => item.Release());
+            foreach (var item in _items)
+            {
+                item.Release();
+            }
+
             ReturnRunner();
             LeavePlace();
             if (Interlocked.CompareExchange(ref _state, Ended, Running) == Running)
@@ -328,8 +332,12 @@ internal sealed partial class DynamicBatcher : IHostedService
         private InferenceFailedException? Run(List<WorkItem> items)
         {
             var kind = items[0].Kind;
-            var images = items.ConvertAll(item => item.Image).ToArray();
-            var answers = new float[images.Length][];
+            var (images, answers) = (new float[items.Count][], new float[items.Count][]);
+            for (var i = 0; i < images.Length; i++)
+            {
+                images[i] = items[i].Image;
+            }
+
             var started = batcher._time.GetTimestamp();
             var place = _place ??= Runners.Choose(failed: _lastPlace);
             _lastPlace = place;
@@ -347,7 +355,7 @@ internal sealed partial class DynamicBatcher : IHostedService
             }
 
             var ran = batcher._time.GetElapsedTime(started);
-            if (Array.Exists(answers, answer => !kind.IsSound(answer)))
+            if (!AreSound(kind, answers))
             {
                 Array.ForEach(answers, answer => Arrays.Return(answer));
                 CountFailure(InferenceFailure.Unsound, place);
@@ -369,6 +377,19 @@ internal sealed partial class DynamicBatcher : IHostedService
             }
 
             return null;
+        }
+
+        private static bool AreSound(WorkKind kind, float[][] answers)
+        {
+            foreach (var answer in answers)
+            {
+                if (!kind.IsSound(answer))
+                {
+                    return false;
+                }
+            }
+
+            return true;
         }
 
         private void CountFailure(InferenceFailure kind, SessionRunners? place = null)

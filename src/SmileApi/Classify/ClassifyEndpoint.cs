@@ -56,7 +56,7 @@ internal static class ClassifyEndpoint
         var received = time.GetTimestamp();
         var aborted = context.RequestAborted;
         var admission = context.Features.GetRequiredFeature<AdmissionGate.Admission>();
-        if (!ClassifyQuery.TryRead(context.Request.Query, out var query, out var problem))
+        if (!ClassifyQuery.TryRead(context.Request, out var query, out var problem))
         {
             return new ProblemResult(problem);
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
 using SmileApi.Admission;
 using SmileApi.Batching;
@@ -102,75 +103,50 @@ internal sealed class DecodeGate : IDisposable
             return (null, new Problem(ProblemKind.Overloaded, "Too many pictures wait to be decoded. Try again later.", DrainTime));
         }
 
+        // One method to the end: each that waits for another keeps a state of its own for every picture inside.
+        RateLimitLease? memory = null;
+        SemaphoreSlim? largeSlot = null, slot = null;
         try
         {
-            var memory = await _memory.TakeForPictureAsync(cost, aborted);
-            Photo? photo = null;
-            try
+            memory = await _memory.TakeForPictureAsync(cost, aborted);
+
+            // The large slot first: a large picture that waits for its like must not block the small ones.
+            if (header.HeldBytes >= Large)
             {
-                (photo, var problem) = await DecodeInTurnAsync(bytes, header, reduction, queued, memory, aborted);
-                return (photo, problem);
+                await _largeSlot.WaitAsync(aborted);
+                largeSlot = _largeSlot;
             }
-            finally
+
+            var lane = (long)header.Width * header.Height >= Long ? _longSlots : _slots;
+            await lane.WaitAsync(aborted);
+            slot = lane;
+
+            var started = _time.GetTimestamp();
+            var (image, rejection) = await _watchdog.DecodeAsync(bytes, header, reduction);
+            var elapsed = _time.GetElapsedTime(started);
+            if (image is null && rejection is null)
             {
-                if (photo is null)
-                {
-                    memory.Dispose();
-                }
+                return (null, _watchdog.TooSlow);
             }
+
+            _secondsPerPicture.Add(elapsed.TotalSeconds);
+            if (image is null)
+            {
+                return (null, ProblemOf(rejection!));
+            }
+
+            _metrics.PictureDecoded(elapsed, header.Format);
+            var photo = new Photo(image, _time.GetElapsedTime(queued, started), elapsed, memory);
+            memory = null; // The photo's.
+            return (photo, null);
         }
         finally
         {
+            slot?.Release();
+            largeSlot?.Release();
+            memory?.Dispose();
             Interlocked.Decrement(ref _inside);
         }
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeInTurnAsync(
-        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, IDisposable memory, CancellationToken aborted)
-    {
-        // The large slot first: a large picture that waits for its like must not block the small ones.
-        var largeSlot = header.HeldBytes >= Large ? _largeSlot : null;
-        await (largeSlot?.WaitAsync(aborted) ?? Task.CompletedTask);
-        try
-        {
-            var slots = (long)header.Width * header.Height >= Long ? _longSlots : _slots;
-            await slots.WaitAsync(aborted);
-            try
-            {
-                return await DecodeNowAsync(bytes, header, reduction, queued, memory);
-            }
-            finally
-            {
-                slots.Release();
-            }
-        }
-        finally
-        {
-            largeSlot?.Release();
-        }
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<(Photo? Photo, Problem? Problem)> DecodeNowAsync(
-        ReadOnlyMemory<byte> bytes, ImageHeader header, int reduction, long queued, IDisposable memory)
-    {
-        var started = _time.GetTimestamp();
-        var (image, rejection) = await _watchdog.DecodeAsync(bytes, header, reduction);
-        var elapsed = _time.GetElapsedTime(started);
-        if (image is null && rejection is null)
-        {
-            return (null, _watchdog.TooSlow);
-        }
-
-        _secondsPerPicture.Add(elapsed.TotalSeconds);
-        if (image is null)
-        {
-            return (null, ProblemOf(rejection!));
-        }
-
-        _metrics.PictureDecoded(elapsed, header.Format);
-        return (new Photo(image, _time.GetElapsedTime(queued, started), elapsed, memory), null);
     }
 
     public void Dispose()

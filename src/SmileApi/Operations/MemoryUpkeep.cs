@@ -7,7 +7,7 @@ namespace SmileApi.Operations;
 /// and the runtime waits until that is 10 MiB and more; and what native libraries have freed stays in the C library's heap, in pieces.
 /// Both are nothing to worry about, but look like a leak for the first hour, and under a tight limit they are missed.
 /// </summary>
-internal sealed class MemoryUpkeep(TimeProvider time) : BackgroundService
+internal sealed class MemoryUpkeep(ReceiveMemory received, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan s_between = TimeSpan.FromMinutes(1);
 
@@ -18,6 +18,8 @@ internal sealed class MemoryUpkeep(TimeProvider time) : BackgroundService
         {
             while (await timer.WaitForNextTickAsync(stopping))
             {
+                received.Trim();
+
                 // The first two generations: some milliseconds. Whole collections stay the runtime's own decision.
                 GC.Collect(1, GCCollectionMode.Forced, blocking: true);
                 NativeHeap.Trim();

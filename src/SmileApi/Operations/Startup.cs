@@ -36,7 +36,8 @@ internal static class Startup
         }
 
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ReceiveMemory>();
+        builder.Services.AddSingleton<ReceiveMemory>();
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>>(services => services.GetRequiredService<ReceiveMemory>());
     }
 
     /// <summary>Binds a section, refuses names it does not know, and checks the ranges before the service starts.</summary>

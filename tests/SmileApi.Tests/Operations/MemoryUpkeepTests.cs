@@ -7,11 +7,13 @@ namespace SmileApi.Tests.Operations;
 public sealed class MemoryUpkeepTests
 {
     [Fact(Timeout = 30_000)]
-    public async Task Each_minute_the_two_youngest_generations_are_collected()
+    public async Task Each_minute_the_two_youngest_generations_are_collected_and_spare_blocks_let_go()
     {
         var aborted = TestContext.Current.CancellationToken;
         var time = new FakeTimeProvider();
-        using var upkeep = new MemoryUpkeep(time);
+        using var received = new ReceiveMemory();
+        received.Rent().Dispose();
+        using var upkeep = new MemoryUpkeep(received, time);
         await upkeep.StartAsync(aborted);
         for (var minute = 0; minute < 3; minute++)
         {
@@ -25,6 +27,7 @@ public sealed class MemoryUpkeepTests
         }
 
         await upkeep.StopAsync(aborted);
+        Assert.Equal(0, received.Free);
         Assert.True(upkeep.ExecuteTask!.IsCompletedSuccessfully);
     }
 }
