@@ -73,6 +73,36 @@ public sealed class ModelReloadTests(SmileApp app, ModelReloadTests.Refusals ref
     }
 
     [Fact]
+    public async Task The_network_in_8_bits_is_served_in_place_of_the_one_in_32_and_keeps_its_story()
+    {
+        await using var service = new Service();
+        service.Write("smile-int8.onnx", await File.ReadAllBytesAsync(Path.Combine(Repository.Root, "models", "smile-int8.onnx")));
+        foreach (var file in new[] { "history.json", "story.json" })
+        {
+            service.Write(Path.Combine("training", file), await File.ReadAllBytesAsync(Path.Combine(Repository.Root, "models", "training", file)));
+        }
+
+        byte[][] pictures = [Repository.Sample("mean-smile.png"), Repository.Sample("mean-neutral.png"), Make.Jpeg(120, 150, seed: 1)];
+        var before = new List<Judgement>();
+        foreach (var picture in pictures)
+        {
+            before.Add(await service.JudgeAsync(picture));
+        }
+
+        using var response = await service.ReloadAsync("""{"file":"smile-int8.onnx"}""");
+
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        foreach (var (picture, whole) in pictures.Zip(before))
+        {
+            var small = await service.JudgeAsync(picture);
+            Assert.Equal("1.2.0+int8", small.Version);
+            Assert.Equal(whole.Probability, small.Probability, 0.05f);
+        }
+
+        Assert.Equal("1.2.0", JsonDocument.Parse(await service.GetAsync("/model/history")).RootElement.GetProperty("version").GetString());
+    }
+
+    [Fact]
     public async Task An_answer_that_was_kept_is_not_given_for_other_models()
     {
         await using var service = new Service(("Cache:MaxBytes", "100000"));
@@ -315,8 +345,9 @@ public sealed class ModelReloadTests(SmileApp app, ModelReloadTests.Refusals ref
             return await _http.SendAsync(request);
         }
 
-        public async Task<string> VersionAsync() =>
-            JsonDocument.Parse(await _http.GetStringAsync(new Uri("/model", UriKind.Relative))).RootElement.GetProperty("version").GetString()!;
+        public Task<string> GetAsync(string path) => _http.GetStringAsync(new Uri(path, UriKind.Relative));
+
+        public async Task<string> VersionAsync() => JsonDocument.Parse(await GetAsync("/model")).RootElement.GetProperty("version").GetString()!;
 
         public async Task<Judgement> JudgeAsync(byte[] picture, string faces = "whole")
         {
