@@ -28,6 +28,7 @@ internal static class QuantizeCommand
             metadata = model.Metadata;
         }
 
+        AtomicFile.RequireWritable(target); // Before all pictures are read.
         var writer = new Int8Writer(File.ReadAllBytes(file));
         var train = data.Faces("train", perClass: 1);
         var judged = metadata.Scores.Keys.ToDictionary(split => split, split => data.Faces(split, perClass: 1));
