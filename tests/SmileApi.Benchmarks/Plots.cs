@@ -22,7 +22,7 @@ internal static class Plots
         Fonts.AddFontFile(Font, font.Bold, bold: true, italic: false);
         using var plot = new Plot();
         var places = Array.ConvertAll(callers, count => Math.Log2(count));
-        foreach (var (name, key) in new[] { ("an afternoon's service", "plain"), ("SmileApi", "smile"), ("the floor", "floor") })
+        foreach (var (name, key) in new[] { ("an afternoon's service", "plain"), ("SmileApi", "smile"), ("SmileApi, the network in 8 bits", "int8"), ("the floor", "floor") })
         {
             var line = plot.Add.Scatter(places, Array.ConvertAll(callers, count => median($"{key} {count} cpu")));
             (line.LegendText, line.LineWidth, line.MarkerSize) = (name, 2, 8);
