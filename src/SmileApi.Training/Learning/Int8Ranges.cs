@@ -6,7 +6,7 @@ namespace SmileApi.Training;
 /// <summary>What values the tensors of a network take on faces that it learned from: by them 8 bits are shared out.</summary>
 internal static class Int8Ranges
 {
-    /// <summary>Faces that are enough: three times as many change no range by a step.</summary>
+    /// <summary>How many faces the ranges are of.</summary>
     public const int Faces = 300;
 
     /// <summary>One value in so many may lie beyond a range, on either side: the rarest are not worth a coarser step for all others.</summary>
