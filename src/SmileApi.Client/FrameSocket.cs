@@ -76,7 +76,7 @@ internal sealed class FrameSocket(HttpClient http) : IDisposable
             var answer = await JsonSerializer.DeserializeAsync(WebSocketStream.CreateReadableMessageStream(_socket), ClientJson.Default.FrameAnswer, cancellationToken).ConfigureAwait(false);
             return answer ?? throw new HttpRequestException("The service has answered with nothing.");
         }
-        catch (Exception e) when (e is WebSocketException or IOException or JsonException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is WebSocketException or IOException or JsonException or ObjectDisposedException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             cancellationToken.ThrowIfCancellationRequested(); // Then that is what has broken it.
             throw new HttpRequestException("The stream has broken off.", e);

@@ -192,7 +192,7 @@ public sealed class SmileClient(HttpClient http)
     /// <exception cref="HttpRequestException">There is no answer.</exception>
     public async Task<ServedModel> GetModelAsync(CancellationToken cancellationToken = default)
     {
-        using var response = await http.GetAsync(new Uri("model", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+        using var response = await http.GetAsync(new Uri("model", UriKind.Relative), cancellationToken).ConfigureAwait(false);
         return await ReadAsync(response, ClientJson.Default.ServedModel, cancellationToken).ConfigureAwait(false);
     }
 
@@ -281,7 +281,8 @@ public sealed class SmileClient(HttpClient http)
             request.Headers.Add(TimeoutHeader, Seconds(deadline));
         }
 
-        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+        // With its body, which is small: the client's time covers what is waited for here, and nothing afterwards.
+        return await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancellationToken)

@@ -44,6 +44,7 @@ public static class SmileClientExtensions
                 });
             }
         });
+        builder.AddHttpMessageHandler(() => new WholeAnswers()); // Within: an answer that breaks off is asked for again as well.
         return builder;
     }
 
@@ -52,4 +53,28 @@ public static class SmileClientExtensions
         || outcome.Result?.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable;
 
     private static bool IsRepeatable(HttpRequestMessage? request) => request?.Content is not StreamContentOnce;
+}
+
+/// <summary>Hands on an answer when all of it is there.</summary>
+internal sealed class WholeAnswers : DelegatingHandler
+{
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode == HttpStatusCode.SwitchingProtocols)
+        {
+            return response; // A stream, and no answer.
+        }
+
+        try
+        {
+            await response.Content.LoadIntoBufferAsync(cancellationToken).ConfigureAwait(false);
+            return response;
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
 }

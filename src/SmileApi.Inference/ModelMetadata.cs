@@ -116,7 +116,7 @@ public sealed record ModelCost(int Layers, long Parameters, long MultiplyAdds);
 /// <param name="Seed">Seed of all randomness.</param>
 /// <param name="Epochs">Passes over the training pictures.</param>
 /// <param name="Pictures">Training pictures.</param>
-/// <param name="Finished">When the weights were exported, UTC.</param>
+/// <param name="Finished">When the last epoch ended, UTC.</param>
 /// <param name="Data">SHA-256, in hexadecimal, of each data file by name.</param>
 public sealed record ModelTraining(int Seed, int Epochs, int Pictures, DateTimeOffset Finished, IReadOnlyDictionary<string, string> Data);
 

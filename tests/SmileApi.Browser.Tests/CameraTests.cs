@@ -86,6 +86,29 @@ public sealed class CameraTests(Site site)
     }
 
     [Fact]
+    public async Task Who_has_gone_on_before_the_camera_was_allowed_is_not_filmed()
+    {
+        await using var film = await FilmAsync((1, 4));
+        await using var browser = await StartAsync(film.Name);
+        await using var tab = await browser.OpenAsync(site.Address + "#camera");
+        var page = tab.Page;
+        await page.EvaluateAsync(
+            "() => { const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); window.streams = []; "
+            + "navigator.mediaDevices.getUserMedia = async (wanted) => { const stream = await ask(wanted); window.streams.push(stream); return stream; }; }");
+
+        // In one go, before anybody could have answered the browser.
+        await page.EvaluateAsync("() => { document.getElementById('camera-start').click(); document.getElementById('tab-pictures').click(); }");
+        await page.WaitForFunctionAsync("() => window.streams.length === 1 && window.streams[0].getTracks().every((track) => track.readyState === 'ended')");
+        Assert.True(await page.EvaluateAsync<bool>("() => document.getElementById('video').srcObject === null && !document.getElementById('live-frame').classList.contains('on')"));
+
+        // Started twice, it runs once.
+        await page.EvaluateAsync("() => { document.getElementById('tab-camera').click(); document.getElementById('camera-start').click(); document.getElementById('camera-start').click(); }");
+        await Expect(page.Locator("#live-frame .face.smiles")).ToHaveCountAsync(1);
+        Assert.Equal(1, await page.EvaluateAsync<int>("() => window.streams.filter((stream) => stream.active).length"));
+        tab.AssertQuiet();
+    }
+
+    [Fact]
     public async Task Without_a_camera_the_page_says_so()
     {
         await using var tab = await site.Browser.OpenAsync(site.Address + "#camera");

@@ -273,6 +273,25 @@ public sealed class PageTests(Site site)
     }
 
     [Fact]
+    public async Task An_explanation_is_asked_for_once_however_much_happens_meanwhile()
+    {
+        await using var tab = await OpenAsync();
+        await ChooseAsync(tab, ("first.jpg", Drawn.Portrait(1)));
+        await Expect(tab.Page.Locator("#findings .verdict-title")).ToHaveTextAsync("A smile");
+        var asked = 0;
+        tab.Page.Request += (_, request) => asked += request.Url.Contains("/explain", StringComparison.Ordinal) ? 1 : 0;
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Show what spoke for a smile" }).ClickAsync();
+
+        await ChooseAsync(tab, [.. Enumerable.Range(0, 12).Select(i => ($"{i}.jpg", Drawn.Portrait(i % 2)))]);
+
+        await Expect(tab.Page.Locator("#progress")).ToHaveTextAsync("13 pictures");
+        await Expect(tab.Page.Locator("#announcer")).ToHaveTextAsync("12 pictures judged");
+        await Expect(tab.Page.Locator("#frame:not(.busy) img")).ToHaveCountAsync(1);
+        Assert.InRange(asked, 1, 2); // Of the picture shown before, and of that shown since.
+        tab.AssertQuiet();
+    }
+
+    [Fact]
     public async Task The_colours_are_the_systems_until_others_are_chosen_and_then_stay()
     {
         await using var tab = await OpenAsync(new() { ColorScheme = ColorScheme.Dark });

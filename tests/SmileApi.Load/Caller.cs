@@ -11,7 +11,11 @@ namespace SmileApi.Load;
 /// <param name="RetryAfter">In seconds, if the answer said so.</param>
 /// <param name="Failure">Why there was no answer: <c>reset</c>, <c>refused</c>, <c>timeout</c>, <c>cut off</c>.</param>
 /// <param name="Body">The answer.</param>
-internal readonly record struct Outcome(int Status, double Milliseconds, int? RetryAfter, string? Failure, byte[] Body);
+internal readonly record struct Outcome(int Status, double Milliseconds, int? RetryAfter, string? Failure, byte[] Body)
+{
+    /// <summary>A verdict, but not the one on <see cref="SmileApi.Benchmarks.Photo.WithOneFace"/>, which smiles; by <see cref="Body"/>, while it is kept.</summary>
+    public bool IsWrong => Status == 200 && Body.AsSpan().IndexOf("\"smile\":true"u8) < 0;
+}
 
 /// <summary>Sends pictures to the service, on this machine only.</summary>
 internal sealed class Caller : IDisposable

@@ -12,7 +12,6 @@ namespace SmileApi.Load;
 /// </summary>
 internal static class Overload
 {
-    /// <summary>Most requests under way; what is due beyond is counted as not sent, and says that this client was the bottleneck.</summary>
     private const int MostInFlight = 4000;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
@@ -92,44 +91,20 @@ internal static class Overload
     private static async Task<Phase> OpenLoopAsync(Service service, Caller caller, byte[] picture, double rate, TimeSpan duration)
     {
         var outcomes = new ConcurrentBag<Outcome>();
-        var (inFlight, notSent, wrong, most) = (0, 0, 0, 0.0);
+        var (wrong, most) = (0, 0.0);
         var (clientCpu, serviceCpu) = (Environment.CpuUsage.TotalTime, service.CpuTime);
         using var memory = new Timer(_ => most = Math.Max(most, service.Mebibytes), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(250));
-        var started = Stopwatch.GetTimestamp();
-        var total = (int)(rate * duration.TotalSeconds);
-        var sending = new List<Task>();
-        for (var sent = 0; sent < total;)
-        {
-            var due = Math.Min(total, (int)(rate * Stopwatch.GetElapsedTime(started).TotalSeconds) + 1);
-            for (; sent < due; sent++)
-            {
-                if (Volatile.Read(ref inFlight) >= MostInFlight)
-                {
-                    notSent++;
-                    continue;
-                }
-
-                Interlocked.Increment(ref inFlight);
-                sending.Add(SendAsync(started + (long)(sent / rate * Stopwatch.Frequency)));
-            }
-
-            await Task.Delay(1);
-        }
-
-        var ended = Stopwatch.GetTimestamp();
-        var took = Stopwatch.GetElapsedTime(started, ended);
+        var loop = new OpenLoop(rate, MostInFlight, SendAsync);
+        await loop.OfferAsync(duration, CancellationToken.None);
         (clientCpu, serviceCpu) = (Environment.CpuUsage.TotalTime - clientCpu, service.CpuTime - serviceCpu);
-        await Task.WhenAll(sending);
-        return new Phase(rate, took, ended, [.. outcomes], wrong, notSent, clientCpu, serviceCpu, most);
+        await loop.AllSent;
+        return new Phase(rate, loop.Took, loop.Ended, [.. outcomes], wrong, loop.NotSent, clientCpu, serviceCpu, most);
 
         async Task SendAsync(long due)
         {
-            await Task.Yield();
             var outcome = await caller.PostAsync(picture, "", "image/jpeg", due);
-            var isWrong = outcome.Status == 200 && outcome.Body.AsSpan().IndexOf("\"smile\":true"u8) < 0;
-            Interlocked.Add(ref wrong, isWrong ? 1 : 0);
+            Interlocked.Add(ref wrong, outcome.IsWrong ? 1 : 0);
             outcomes.Add(outcome with { Body = [] });
-            Interlocked.Decrement(ref inFlight);
         }
     }
 

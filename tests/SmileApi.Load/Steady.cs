@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using SmileApi.Benchmarks;
@@ -12,7 +11,6 @@ namespace SmileApi.Load;
 /// </summary>
 internal static class Steady
 {
-    /// <summary>Most requests under way; what is due beyond is counted as not sent.</summary>
     private const int MostInFlight = 1000;
 
     private const string Prefix = "urn:smileapi:problem:";
@@ -23,42 +21,18 @@ internal static class Steady
         var picture = Photo.WithOneFace(320, 240);
         using var caller = new Caller(address, MostInFlight);
         var outcomes = new ConcurrentBag<(string Ended, double Milliseconds)>();
-        var sending = new List<Task>();
-        var (inFlight, notSent) = (0, 0);
-        var started = Stopwatch.GetTimestamp();
-        var total = (int)(rate * duration.TotalSeconds);
-        for (var sent = 0; sent < total && !stopping.IsCancellationRequested;)
-        {
-            var due = Math.Min(total, (int)(rate * Stopwatch.GetElapsedTime(started).TotalSeconds) + 1);
-            for (; sent < due; sent++)
-            {
-                if (Volatile.Read(ref inFlight) >= MostInFlight)
-                {
-                    notSent++;
-                    continue;
-                }
-
-                Interlocked.Increment(ref inFlight);
-                sending.Add(SendAsync(started + (long)(sent / rate * Stopwatch.Frequency)));
-            }
-
-            await Task.Delay(1, CancellationToken.None);
-        }
-
-        var took = Stopwatch.GetElapsedTime(started);
-        await Task.WhenAll(sending);
+        var loop = new OpenLoop(rate, MostInFlight, SendAsync);
+        await loop.OfferAsync(duration, stopping);
+        await loop.AllSent;
         var counts = outcomes.CountBy(outcome => outcome.Ended).OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => $"{count.Value} {count.Key}");
         double[] sorted = [.. outcomes.Select(outcome => outcome.Milliseconds).Order()];
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{outcomes.Count} requests in {took.TotalSeconds:F1} s: {string.Join(", ", counts)}; {notSent} due but not sent; p50 {Figures.Percentile(sorted, 0.5):F0} ms, p99 {Figures.Percentile(sorted, 0.99):F0} ms, slowest {Figures.Percentile(sorted, 1):F0} ms"));
-        return notSent == 0 && !outcomes.IsEmpty && outcomes.All(outcome => outcome.Ended == "200");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{outcomes.Count} requests in {loop.Took.TotalSeconds:F1} s: {string.Join(", ", counts)}; {loop.NotSent} due but not sent; p50 {Figures.Percentile(sorted, 0.5):F0} ms, p99 {Figures.Percentile(sorted, 0.99):F0} ms, slowest {Figures.Percentile(sorted, 1):F0} ms"));
+        return loop.NotSent == 0 && !outcomes.IsEmpty && outcomes.All(outcome => outcome.Ended == "200");
 
         async Task SendAsync(long due)
         {
-            await Task.Yield();
             var outcome = await caller.PostAsync(picture, "", "image/jpeg", due);
-            var isWrong = outcome.Status == 200 && outcome.Body.AsSpan().IndexOf("\"smile\":true"u8) < 0;
-            outcomes.Add((isWrong ? "200 that is wrong" : outcome.Failure ?? $"{outcome.Status}{ProblemOf(outcome.Body)}", outcome.Milliseconds));
-            Interlocked.Decrement(ref inFlight);
+            outcomes.Add((outcome.IsWrong ? "200 that is wrong" : outcome.Failure ?? $"{outcome.Status}{ProblemOf(outcome.Body)}", outcome.Milliseconds));
         }
     }
 

@@ -23,6 +23,33 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void Whatever_fails_while_a_file_is_written_leaves_nothing()
+    {
+        Assert.Throws<ArithmeticException>(() => AtomicFile.Write(_folder["file"], _ => throw new ArithmeticException()));
+        Assert.Throws<ArithmeticException>(() => AtomicFile.WriteOnceJudged(_folder["file"], "draft"u8.ToArray(), draft =>
+        {
+            Assert.Equal("draft", File.ReadAllText(draft));
+            throw new ArithmeticException();
+        }));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+
+        AtomicFile.WriteOnceJudged(_folder["file"], "draft"u8.ToArray(), _ => "judged"u8.ToArray());
+        Assert.Equal("judged", File.ReadAllText(Assert.Single(Directory.GetFileSystemEntries(_folder.Path))));
+    }
+
+    [Fact]
+    public void A_folder_is_no_file_and_neither_is_nothing()
+    {
+        foreach (var path in new[] { "", _folder.Path, _folder["new/"] })
+        {
+            Assert.Equal($"'{path}' cannot be written: name a file, not a folder.", Assert.Throws<CommandException>(() => AtomicFile.RequireWritable(path)).Message);
+        }
+
+        AtomicFile.RequireWritable(_folder["file"]);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    [Fact]
     public void A_disk_that_is_really_full_is_told_of_and_left_as_it_was()
     {
         using var disk = FullDisk.Make(bytesLeft: 1 << 20);

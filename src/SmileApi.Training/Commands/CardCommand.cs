@@ -13,7 +13,7 @@ internal static class CardCommand
             Description = "An ONNX file that `smile` has made, with the training/ folder of its run beside it.",
             DefaultValueFactory = _ => Path.Combine("models", "smile.onnx"),
         };
-        var data = CommonOptions.Data();
+        var data = CommonOptions.Archive();
         var target = CommonOptions.Out(Path.Combine("models", "MODEL_CARD.md"));
         var command = new Command("card", "Write a model's card from its metadata, its history and a new evaluation, and draw its plots.") { file, data, target };
         command.SetAction(parsed => Write(parsed.GetValue(file)!, parsed.GetValue(data), parsed.GetValue(target)!));
@@ -22,9 +22,10 @@ internal static class CardCommand
 
     private static void Write(string file, string? folder, string target)
     {
+        AtomicFile.RequireWritable(target);
         var figures = CardFigures.Measure(file, folder);
         var plots = Path.Combine(Path.GetDirectoryName(target)!, "training");
-        Plots.Learning(figures.History.Epochs, plots, again: "smile card");
+        Plots.Learning(figures.History, plots, again: "smile card");
         Plots.Evaluation(figures.Test.Probabilities, figures.Test.Smiles, plots);
         if (figures.Story is { } story)
         {

@@ -18,7 +18,7 @@ internal static class CleanCommand
     public static Command Make()
     {
         var models = new Argument<string[]>("MODEL") { Description = "The models (.onnx) of all folds, each trained with `smile train --without-fold K/N`.", Arity = ArgumentArity.OneOrMore };
-        var data = CommonOptions.Data();
+        var data = CommonOptions.Archive();
         var byEye = CommonOptions.ByEye();
         var target = CommonOptions.Out(Path.Combine("models", "training", "labels.csv"));
         var command = new Command("clean", "Find wrong and doubtful labels among the training pictures, by models that have not seen them.") { models, data, byEye, target };
@@ -30,7 +30,7 @@ internal static class CleanCommand
     public static void Run(string[] models, Lfw160 data, IReadOnlyDictionary<string, ByEye.Verdict> byEye, string target)
     {
         var files = data.Files(row => row.Split == "train").Select(file => (file.Row, Key: TrainingTargets.KeyOf(file.Bytes), Face: Lfw160.Face(file.Row, file.Bytes, target: 0))).ToArray();
-        var logits = Judge(models, [.. files.Select(file => file.Face)], [.. files.Select(file => file.Row)]);
+        var logits = Judge(models, data.Hashes()[Lfw160.ArchiveName], [.. files.Select(file => file.Face)], [.. files.Select(file => file.Row)]);
         var targets = new List<TrainingTarget>();
         foreach (var group in files.Index().GroupBy(file => file.Item.Row.Label))
         {
@@ -53,13 +53,18 @@ internal static class CleanCommand
     }
 
     /// <summary>Mean logits of the models that never saw a picture's label: of an agreed one the model of its fold, of the others all.</summary>
-    private static double[] Judge(string[] models, Face[] faces, LabelRow[] rows)
+    private static double[] Judge(string[] models, string archive, Face[] faces, LabelRow[] rows)
     {
         var (sums, counts, folds) = (new double[faces.Length], new int[faces.Length], new HashSet<Fold>());
         foreach (var file in models)
         {
             using var model = PredictCommand.Load(file);
             var fold = model.Metadata.Training.Data.TryGetValue(Fold.MetadataKey, out var text) ? Fold.Parse(text) : throw new CommandException($"{file} was trained on all people; train it with --without-fold.");
+            if (model.Metadata.Training.Data.GetValueOrDefault(Lfw160.ArchiveName) != archive)
+            {
+                throw new CommandException($"{file} learned from another {Lfw160.ArchiveName}, so it may have seen these labels.");
+            }
+
             folds.Add(fold);
             var asked = Enumerable.Range(0, faces.Length).Where(i => !rows[i].IsAgreed || fold.LeavesOut(rows[i].Person)).ToArray();
             foreach (var (i, probability) in asked.Zip(Evaluation.Judge(model, [.. asked.Select(i => faces[i])])))

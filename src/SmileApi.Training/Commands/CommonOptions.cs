@@ -10,6 +10,22 @@ internal static class CommonOptions
 
     public static Option<string?> Data() => new("--data") { Description = DataDescription, HelpName = "DATA" };
 
+    /// <summary>For what only the pictures of the committed model can do.</summary>
+    public static Option<string?> Archive() => new("--data") { Description = $"Folder with {Lfw160.ArchiveName}. [default: SMILE_DATA, else ../shared/data]", HelpName = "DIR" };
+
+    /// <summary>The command line that goes on with a stopped run.</summary>
+    /// <param name="options">What was said, or null.</param>
+    public static string Again(string command, params ReadOnlySpan<(string Name, string? Value)> options)
+    {
+        var line = $"smile {command} --resume";
+        foreach (var (name, value) in options)
+        {
+            line += value is null ? "" : value.Any(letter => !char.IsAsciiLetterOrDigit(letter) && !"-_./\\:".Contains(letter)) ? $" {name} '{value}'" : $" {name} {value}";
+        }
+
+        return line;
+    }
+
     public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of a table." };
 
     public static Option<string> ByEye() => new("--by-eye")

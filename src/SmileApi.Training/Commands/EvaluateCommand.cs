@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using SmileApi.Inference;
 using Spectre.Console;
 
 namespace SmileApi.Training;
@@ -13,7 +14,7 @@ internal static class EvaluateCommand
         var data = new Argument<string?>("DATA") { Description = CommonOptions.DataDescription, Arity = ArgumentArity.ZeroOrOne };
         var split = new Option<string?>("--split")
         {
-            Description = "Whose faces: train, val, test, or all of them. [default: test where somebody has set test faces aside, else all]",
+            Description = "Whose faces: train, val, test, or all of them. [default: test where somebody has set test faces aside or the model learned from pictures of one's own, else all]",
             HelpName = "SPLIT",
         };
         split.AcceptOnlyFromAmong("train", "val", "test", FaceData.All);
@@ -28,6 +29,11 @@ internal static class EvaluateCommand
         {
             if (parsed.GetValue(explain))
             {
+                if (parsed.GetValue(plots) is not null)
+                {
+                    throw new CommandException("--plots draws scores, which --explain does not make; leave one of them out.");
+                }
+
                 Explain(parsed.GetValue(file)!, parsed.GetValue(data), parsed.GetValue(split), parsed.GetValue(json));
             }
             else
@@ -42,7 +48,7 @@ internal static class EvaluateCommand
     {
         using var model = PredictCommand.Load(file);
         var data = FaceData.Open(path);
-        var covered = Covered.Of(model, data, split ?? data.DefaultSplit);
+        var covered = Covered.Of(model, data, split ?? Default(data, model));
         if (json)
         {
             JsonOutput.Print(covered);
@@ -65,12 +71,7 @@ internal static class EvaluateCommand
     {
         using var model = PredictCommand.Load(file);
         var data = FaceData.Open(path);
-        var evaluation = Evaluation.Of(model, data, split ?? data.DefaultSplit, path ?? "The data folder");
-        if (plots is not null)
-        {
-            Plots.Evaluation(evaluation.Probabilities, evaluation.Smiles, plots);
-        }
-
+        var evaluation = Evaluation.Of(model, data, split ?? Default(data, model), path ?? "The data folder");
         if (json)
         {
             JsonOutput.Print(evaluation);
@@ -79,6 +80,22 @@ internal static class EvaluateCommand
         {
             Print(evaluation);
         }
+
+        if (plots is not null)
+        {
+            Plots.Evaluation(evaluation.Probabilities, evaluation.Smiles, plots);
+        }
+    }
+
+    private static string Default(IFaceData data, SmileModel model)
+    {
+        var split = data.DefaultSplit(model.Metadata);
+        if (split != FaceData.All && !data.HasTestPictures)
+        {
+            Console.Error.WriteLine("The model learned from pictures of somebody's own, perhaps from some of these, so only those are judged that training sets aside for tests; --split all judges every one.");
+        }
+
+        return split;
     }
 
     private static void Print(Evaluation evaluation)

@@ -58,18 +58,13 @@ internal static class EvaluateFacesCommand
 
             using var detector = FaceDetector.Load(parsed.GetValue(find)!, parsed.GetValue(check));
             using var model = PredictCommand.Load(parsed.GetValue(smile)!);
-            var evaluation = FaceEvaluation.Of(
-                detector, model, parsed.GetValue(data), tests: !parsed.GetValue(val), haar: parsed.GetValue(haar) != "off", parsed.GetValue(sweep), parsed.GetValue(composites));
-            if (parsed.GetValue(plots) is { } folder)
-            {
-                Plots.Detection(evaluation.Photos!, folder);
-            }
-
             if (parsed.GetValue(card))
             {
-                WriteCard(evaluation, detector, Path.GetDirectoryName(detector.Find.Path)!);
+                AtomicFile.RequireWritable(CardOf(detector)); // Before minutes of work.
             }
 
+            var evaluation = FaceEvaluation.Of(
+                detector, model, parsed.GetValue(data), tests: !parsed.GetValue(val), haar: parsed.GetValue(haar) != "off", parsed.GetValue(sweep), parsed.GetValue(composites));
             if (parsed.GetValue(json))
             {
                 JsonOutput.Print(evaluation);
@@ -78,16 +73,29 @@ internal static class EvaluateFacesCommand
             {
                 Print(evaluation);
             }
+
+            if (parsed.GetValue(plots) is { } folder)
+            {
+                Plots.Detection(evaluation.Photos!, folder);
+            }
+
+            if (parsed.GetValue(card))
+            {
+                WriteCard(evaluation, detector);
+            }
         });
         return command;
     }
 
-    private static void WriteCard(FaceEvaluation evaluation, FaceDetector detector, string folder)
+    private static string CardOf(FaceDetector detector) => Path.Combine(Path.GetDirectoryName(detector.Find.Path)!, FaceCard.FileName);
+
+    private static void WriteCard(FaceEvaluation evaluation, FaceDetector detector)
     {
-        var training = Path.Combine(folder, "training");
+        var card = CardOf(detector);
+        var training = Path.Combine(Path.GetDirectoryName(card)!, "training");
         evaluation.Save(training);
         Plots.Detection(evaluation.Photos!, training);
-        AtomicFile.Write(Path.Combine(folder, FaceCard.FileName), Encoding.UTF8.GetBytes(FaceCard.Text(evaluation, detector.Find.Metadata, detector.Check.Metadata)));
+        AtomicFile.Write(card, Encoding.UTF8.GetBytes(FaceCard.Text(evaluation, detector.Find.Metadata, detector.Check.Metadata)));
     }
 
     private static void Print(FaceEvaluation evaluation)

@@ -21,27 +21,29 @@ internal static class ExportCommand
     public static void Write(Checkpoint checkpoint, IFaceData? data, string target)
     {
         var metadata = Describe(checkpoint);
-        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Architecture, checkpoint.Best, metadata));
-        using (var model = PredictCommand.Load(target))
+        data?.RequireSame(checkpoint.Data, "The run");
+        var test = data?.Faces("test", perClass: 1);
+        AtomicFile.WriteOnceJudged(target, OnnxWriter.Write(checkpoint.Architecture, checkpoint.Best, metadata), draft =>
         {
-            if (data is not null)
+            using var model = PredictCommand.Load(draft);
+            if (test is not null)
             {
-                var test = data.Faces("test", perClass: 1);
                 var score = Metrics.Score(Evaluation.Judge(model, test), [.. test.Select(face => face.IsSmile)]);
                 metadata = metadata with { Scores = new Dictionary<string, ModelScore>(metadata.Scores) { ["test"] = score } };
             }
-        }
 
-        AtomicFile.Write(target, OnnxWriter.Write(checkpoint.Architecture, checkpoint.Best, metadata));
-        Console.WriteLine($"{target}: epoch {checkpoint.BestEpoch} of {checkpoint.Epoch}, temperature {metadata.Temperature:F3}, bias {metadata.Bias:F3}");
+            return OnnxWriter.Write(checkpoint.Architecture, checkpoint.Best, metadata);
+        });
+        Console.WriteLine($"{target}: epoch {checkpoint.BestEpoch} of {checkpoint.Options.Epochs}{(checkpoint.Epoch < checkpoint.Options.Epochs ? $", of which {checkpoint.Epoch} are done" : "")}, temperature {metadata.Temperature:F3}, bias {metadata.Bias:F3}");
         foreach (var (split, score) in metadata.Scores)
         {
             Console.WriteLine($"{split}: accuracy {score.Accuracy:P2}, balanced {score.BalancedAccuracy:P2}, ROC AUC {score.RocAuc:F4}, log loss {score.LogLoss:F4} on {score.Count} faces");
         }
 
         var history = RunHistory.PathBeside(target);
-        RunHistory.Of(checkpoint, metadata).Save(history);
-        Plots.Learning(checkpoint.History, Path.GetDirectoryName(history)!, again: "smile export");
+        var told = RunHistory.Of(checkpoint, metadata);
+        told.Save(history);
+        Plots.Learning(told, Path.GetDirectoryName(history)!, again: "smile export");
     }
 
     /// <summary>What the model says of itself.</summary>

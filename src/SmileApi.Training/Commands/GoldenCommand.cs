@@ -23,7 +23,7 @@ internal static class GoldenCommand
     public static Command Make()
     {
         var run = CommonOptions.Run();
-        var data = CommonOptions.Data();
+        var data = CommonOptions.Archive();
         var samples = new Option<string>("--samples") { Description = "Folder of the mean faces.", HelpName = "DIR", DefaultValueFactory = _ => "samples" };
         var target = CommonOptions.Out(Path.Combine("models", "golden.json"));
         var command = new Command("golden", "Write the trainer's own probabilities, for tests of the served model.") { run, data, samples, target };

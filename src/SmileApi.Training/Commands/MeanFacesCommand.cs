@@ -13,7 +13,7 @@ internal static class MeanFacesCommand
 
     public static Command Make()
     {
-        var data = CommonOptions.Data();
+        var data = CommonOptions.Archive();
         var target = CommonOptions.Out("samples");
         var command = new Command("mean-faces", "Write the mean smiling and the mean not-smiling face of the training pictures.") { data, target };
         command.SetAction(parsed =>

@@ -54,6 +54,11 @@ internal static class PredictCommand
             var path = parsed.GetValue(outFile);
             var format = FormatOf(parsed.GetValue(json), parsed.GetValue(csv), path);
             var pictures = PictureSearch.List(model is null ? named : named[1..]);
+            if (parsed.GetValue(key) is not null && parsed.GetValue(serve) is null)
+            {
+                throw new CommandException("--api-key is for a service: name one by --serve.");
+            }
+
             if (pictures.Count == 0)
             {
                 throw new CommandException("Name at least one picture after the model.");
@@ -94,7 +99,9 @@ internal static class PredictCommand
 
     /// <exception cref="CommandException">It is no model of ours.</exception>
     public static SmileModel Load(string file) =>
-        SmileModel.TryLoad(file, out var model, out var reason) ? model : throw new CommandException(reason);
+        file.Length == 0 ? throw new CommandException("The name of the model is empty.")
+        : SmileModel.TryLoad(file, out var model, out var reason) ? model
+        : throw new CommandException(reason);
 
     private static async Task<int> RunAsync(IAsyncEnumerable<Prediction> predictions, int count, Format format, string? path, bool whole)
     {

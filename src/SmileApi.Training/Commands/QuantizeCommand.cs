@@ -29,6 +29,7 @@ internal static class QuantizeCommand
         }
 
         AtomicFile.RequireWritable(target); // Before all pictures are read.
+        data.RequireSame(metadata.Training.Data, file);
         var writer = new Int8Writer(File.ReadAllBytes(file));
         var train = data.Faces("train", perClass: 1);
         var judged = metadata.Scores.Keys.ToDictionary(split => split, split => data.Faces(split, perClass: 1));
@@ -36,18 +37,17 @@ internal static class QuantizeCommand
         var spread = Enumerable.Range(0, count).Select(i => train[(int)((long)i * train.Count / count)]); // Those of one person are neighbours.
         var ranges = Int8Ranges.Measure(writer.WriteForCalibration(), writer.Tensors, spread.Select(face => face.Crop(metadata.Input.Normalisation)));
         var quantised = metadata with { Version = $"{metadata.Version}+{ModelMetadata.QuantisedForm}", Scores = new Dictionary<string, ModelScore>() };
-        AtomicFile.Write(target, writer.Write(ranges, quantised));
-        using (var model = PredictCommand.Load(target))
+        AtomicFile.WriteOnceJudged(target, writer.Write(ranges, quantised), draft =>
         {
+            using var model = PredictCommand.Load(draft);
             quantised = quantised with
             {
                 Scores = judged.ToDictionary(
                     split => split.Key,
                     split => Metrics.Score(Evaluation.Judge(model, split.Value), [.. split.Value.Select(face => face.IsSmile)], quantised.Threshold)),
             };
-        }
-
-        AtomicFile.Write(target, writer.Write(ranges, quantised)); // The same network, which knows its scores now.
+            return writer.Write(ranges, quantised); // The same network, which knows its scores now.
+        });
         Console.WriteLine($"{target}: {quantised.Name} {quantised.Version}, by {count} training faces");
         foreach (var (split, score) in quantised.Scores)
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace SmileApi.Training;
@@ -22,7 +23,7 @@ internal static class RecipeCommand
 
     public static Command Make()
     {
-        var data = CommonOptions.Data();
+        var data = CommonOptions.Archive();
         var byEye = CommonOptions.ByEye();
         var runs = new Option<string>("--runs") { Description = "Folder for the runs.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("runs", "recipe") };
         var jobs = new Option<int>("--jobs") { Description = "Runs at a time, each on one core.", DefaultValueFactory = _ => Math.Clamp(Environment.ProcessorCount, 1, Folds) };
@@ -50,6 +51,7 @@ internal static class RecipeCommand
     private sealed class Recipe : IDisposable
     {
         private readonly string _data;
+        private readonly Lazy<string> _archive; // Its hash.
         private readonly string _runs;
         private readonly int _jobs;
         private readonly string[] _epochs;
@@ -59,6 +61,7 @@ internal static class RecipeCommand
         public Recipe(string data, string runs, int jobs, int? epochs)
         {
             (_data, _runs, _jobs) = (data, runs, jobs);
+            _archive = new Lazy<string>(() => Archive.Hash(Path.Combine(data, Lfw160.ArchiveName)));
             _epochs = epochs is { } number ? ["--epochs", $"{number}"] : [];
             _signals = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop)];
 
@@ -151,13 +154,19 @@ internal static class RecipeCommand
             // A trial of few epochs, or a run on other labels, must not pass for this one.
             var run = Path.Combine(_runs, training.Name);
             var checkpoint = Checkpoint.Load(run);
-            var options = training.Arguments.Chunk(2).ToDictionary(option => option[0], option => option[1]);
-            var epochs = _epochs.Length > 0 ? _epochs[1] : $"{TrainOptions.Presets[options.GetValueOrDefault("--preset", "full")].Epochs}";
-            var sameTargets = !options.TryGetValue("--targets", out var targets)
+            var arguments = training.Arguments.Chunk(2).ToDictionary(option => option[0], option => option[1]);
+            var preset = TrainOptions.Presets[arguments.GetValueOrDefault("--preset", "full")];
+            var options = preset with
+            {
+                Seed = arguments.TryGetValue("--seed", out var seed) ? int.Parse(seed, CultureInfo.InvariantCulture) : preset.Seed,
+                Epochs = _epochs.Length > 0 ? int.Parse(_epochs[1], CultureInfo.InvariantCulture) : preset.Epochs,
+            };
+            var sameData = checkpoint.Data.GetValueOrDefault(Lfw160.ArchiveName) == _archive.Value;
+            var sameTargets = !arguments.TryGetValue("--targets", out var targets)
                 || checkpoint.Data.GetValueOrDefault(Path.GetFileName(targets)) == TrainingTargets.KeyOf(File.ReadAllBytes(targets));
-            return $"{checkpoint.Options.Epochs}" == epochs && sameTargets
+            return checkpoint.Options == options && sameData && sameTargets
                 ? checkpoint.Epoch == checkpoint.Options.Epochs && File.Exists(Model(training))
-                : throw new CommandException($"{run} holds another run, of {checkpoint.Options.Epochs} epochs or on other labels: name another folder by --runs, or delete it.");
+                : throw new CommandException($"{run} holds another run, with other options ({checkpoint.Options.Epochs} epochs), other pictures or other labels: name another folder by --runs, or delete it.");
         }
 
         /// <summary>A run in a process of its own: libtorch draws random numbers from one generator a process.</summary>

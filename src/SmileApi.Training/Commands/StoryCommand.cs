@@ -15,8 +15,8 @@ internal static class StoryCommand
     private const int Stopped = 130;
 
     private const string Note =
-        "All networks take the same number of gradient steps from the same random weights, with the augmentation of any run and certain labels only; "
-        + "judged are the averaged weights after the last step, so that nothing was chosen by the validation faces. Chosen is what smile train would have kept: "
+        "All networks take the same number of gradient steps from the same random weights, with the augmentation of the preset quick and certain labels only; "
+        + "judged are the averaged weights after the last step, so that nothing was chosen by the validation faces. Chosen is what smile train --preset quick would have kept: "
         + "the epoch with the least log loss on the validation faces. N of each class are half smiles; all pictures, like the validation faces, "
         + "are about a quarter smiles, which helps the accuracy and neither the balanced accuracy nor the ROC AUC.";
 

@@ -14,7 +14,7 @@ internal static class TeachCommand
     public static Command Make()
     {
         var models = new Argument<string[]>("MODEL") { Description = "The teachers (.onnx); the mean of their logits counts.", Arity = ArgumentArity.OneOrMore };
-        var data = CommonOptions.Data();
+        var data = CommonOptions.Archive();
         var labels = new Option<string>("--labels") { Description = "The CSV of `smile clean`.", HelpName = "CSV", DefaultValueFactory = _ => Path.Combine("models", "training", "labels.csv") };
         var byEye = CommonOptions.ByEye();
         var target = CommonOptions.Out(Path.Combine("runs", "targets.csv"));

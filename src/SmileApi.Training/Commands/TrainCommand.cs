@@ -87,6 +87,7 @@ internal static class TrainCommand
         }
 
         options = earlier?.Options ?? options;
+        var again = CommonOptions.Again("train", ("--data", folder), ("--targets", targets), ("--without-fold", without?.ToString()), ("--run", run), ("--out", target)) + (noTest ? " --no-test" : "");
         Console.WriteLine($"{data.Train.Count} faces to learn from, {data.Val.Count} to choose by; {options.Epochs} epochs; checkpoints in {run}.");
         using var stopping = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
@@ -94,7 +95,7 @@ internal static class TrainCommand
         var checkpoint = Train(options, data, run, earlier, stopping.Token);
         if (checkpoint.Epoch < options.Epochs)
         {
-            Console.Error.WriteLine($"Stopped after epoch {checkpoint.Epoch}. Go on with: smile train --run {run} --resume");
+            Console.Error.WriteLine($"Stopped after epoch {checkpoint.Epoch}. Go on with: {again}");
             return Stopped;
         }
 

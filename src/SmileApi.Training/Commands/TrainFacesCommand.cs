@@ -47,18 +47,23 @@ internal static class TrainFacesCommand
                 HeldOut = parsed.GetValue(heldOut) ?? defaults.HeldOut,
             };
             var folder = Lfw160.Folder(parsed.GetValue(data));
+            if (SystemFont.Find() is null)
+            {
+                throw new CommandException("Scenes have letters in them, and there is no font to draw them with; install DejaVu Sans.");
+            }
+
             if (parsed.GetValue(preview) is { } pictures)
             {
                 Preview(options, folder, pictures);
                 return 0;
             }
 
-            return Run(options, folder, parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!);
+            return Run(options, parsed.GetValue(data), folder, parsed.GetValue(run)!, parsed.GetValue(resume), parsed.GetValue(target)!);
         });
         return command;
     }
 
-    private static int Run(FaceTrainOptions options, string folder, string run, bool resume, string target)
+    private static int Run(FaceTrainOptions options, string? named, string folder, string run, bool resume, string target)
     {
         LibTorch.Require();
         if (!resume && (File.Exists(DetectorTrainer.FindCheckpoint(run)) || File.Exists(DetectorTrainer.CheckCheckpoint(run))))
@@ -79,7 +84,7 @@ internal static class TrainFacesCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         if (Train(earlier?.Options ?? options, folder, run, stopping.Token) is not { } trained)
         {
-            Console.Error.WriteLine($"Stopped. Go on with: smile train-faces --run {run} --resume");
+            Console.Error.WriteLine($"Stopped. Go on with: {CommonOptions.Again("train-faces", ("--data", named), ("--run", run), ("--out", target))}");
             return Stopped;
         }
 

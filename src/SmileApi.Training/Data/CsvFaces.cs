@@ -32,12 +32,21 @@ internal static class CsvFaces
         var square = SquareColumns.FirstOrDefault(columns => columns.Any(table.Has));
         table.Require(path, square ?? []);
         var folder = Path.GetDirectoryName(path)!;
+        PictureFile[] files =
+        [
+            .. table.Rows.Select(row => PictureFile.Of(
+                Path.Combine(folder, FileOf(row)), IsSmile(row), square is null ? null : SquareOf(row, square), table.Has("split") ? SplitOf(row) : null)),
+        ];
+        var split = files.Where(file => file.Hash is not null).GroupBy(file => (file.Hash, file.Square)).FirstOrDefault(copies => copies.DistinctBy(copy => copy.GivenSplit).Count() > 1);
+        if (split is not null)
+        {
+            throw new CommandException(
+                $"{path}: the same face is in several splits, so that scores would be of what was learned: {string.Join(", ", split.Select(copy => $"{copy.Path} ({copy.GivenSplit})"))}.");
+        }
+
         return new PictureFiles(
             path,
-            [
-                .. table.Rows.Select(row => PictureFile.Of(
-                    Path.Combine(folder, FileOf(row)), IsSmile(row), square is null ? null : SquareOf(row, square), table.Has("split") ? SplitOf(row) : null)),
-            ],
+            files,
             new Dictionary<string, string> { [Path.GetFileName(path)] = TrainingTargets.KeyOf(bytes) });
     }
 

@@ -1,3 +1,5 @@
+using SmileApi.Inference;
+
 namespace SmileApi.Training;
 
 /// <summary>Labelled faces in three splits: <c>train</c>, <c>val</c> and <c>test</c>.</summary>
@@ -6,8 +8,8 @@ internal interface IFaceData
     /// <summary>What a model trained on these pictures may be used for, in a sentence.</summary>
     string Licence { get; }
 
-    /// <summary>Whose faces are judged when nobody says: a split, or <see cref="FaceData.All"/>.</summary>
-    string DefaultSplit { get; }
+    /// <summary>Whether somebody has said which pictures are for tests; else their hashes do.</summary>
+    bool HasTestPictures { get; }
 
     /// <summary>The decoded faces of one split, or of <see cref="FaceData.All"/>, always in the same order.</summary>
     /// <exception cref="CommandException">There are fewer than <paramref name="perClass"/> of a class.</exception>
@@ -58,6 +60,24 @@ internal static class FaceData
         return Directory.Exists(folder)
             ? folder
             : throw new CommandException($"There is no data folder {folder}; name the one that holds the pictures, here or by SMILE_DATA.");
+    }
+
+    /// <summary>
+    /// Whose faces judge a model when nobody says: those for tests; all, where nobody has set any aside and the model has not learned
+    /// from pictures of one's own, of which these may be some.
+    /// </summary>
+    public static string DefaultSplit(this IFaceData data, ModelMetadata model) =>
+        data.HasTestPictures || !model.Training.Data.ContainsKey(Lfw160.ArchiveName) ? "test" : All;
+
+    /// <summary>Refuses pictures that are not those of a run: what it calls test pictures may have been learned from.</summary>
+    /// <param name="trained">SHA-256 of what was learned from, by name.</param>
+    /// <param name="name">Of the run or model, for the message.</param>
+    public static void RequireSame(this IFaceData data, IReadOnlyDictionary<string, string> trained, string name)
+    {
+        if (data.Hashes().Values.Except(trained.Values).Any())
+        {
+            throw new CommandException($"{name} learned from other pictures than these; name its own by --data.");
+        }
     }
 
     /// <summary>Refuses what is too little to learn from or to measure by.</summary>

@@ -24,7 +24,8 @@ internal sealed record LabelRow(string File, string Person, string Split, string
 /// <param name="Square">In pixels of <paramref name="Image"/>.</param>
 /// <param name="Target">0 not smiling, 1 smiling; between for soft labels.</param>
 /// <param name="Roll">Radians clockwise by which the square is turned about its centre.</param>
-internal sealed record Face(GreyImage Image, FaceSquare Square, float Target, float Roll = 0)
+/// <param name="Label">Whether it was delivered as a smile; null where nobody has said so for certain. It may contradict <paramref name="Target"/>.</param>
+internal sealed record Face(GreyImage Image, FaceSquare Square, float Target, float Roll = 0, bool? Label = null)
 {
     public bool IsSmile => Target >= 0.5f;
 
@@ -118,7 +119,7 @@ internal sealed class Lfw160 : IFaceData
         LabelRow? Find(string entry) => _rows.GetValueOrDefault(entry[(entry.LastIndexOf('/') + 1)..]);
     }
 
-    public string DefaultSplit => "test";
+    public bool HasTestPictures => true;
 
     public string Licence =>
         "The weights were trained on pictures that allow research use only; for commercial use retrain on pictures of your own, by one command: smile train.";
@@ -140,13 +141,14 @@ internal sealed class Lfw160 : IFaceData
         var (faces, used) = (new List<Face>(), new HashSet<string>());
         foreach (var (row, bytes) in Files(row => row.Split == split && (row.IsAgreed || _targets is not null) && _without?.LeavesOut(row.Person) is not true))
         {
-            if (Target(bytes) is { } target)
+            var target = Target(bytes);
+            if (row.IsAgreed)
             {
-                faces.Add(Face(row, bytes, target));
+                faces.Add(Face(row, bytes, target ?? row.Target) with { Label = row.Target == 1 });
             }
-            else if (row.IsAgreed)
+            else if (target is not null)
             {
-                faces.Add(Face(row, bytes, row.Target));
+                faces.Add(Face(row, bytes, target.Value));
             }
         }
 

@@ -33,21 +33,23 @@ internal sealed record PictureFile(string Path, bool IsSmile, string? Hash, Face
 
 /// <summary>Pictures of one's own. What cannot be read is listed and counted on stderr, and left out.</summary>
 /// <param name="source">The folder or file that they come from.</param>
-/// <param name="files">In the order in which they will always be.</param>
+/// <param name="files">In the order in which they are read, and told of.</param>
 /// <param name="hashes">SHA-256 of data beside the pictures by name, lower-case hexadecimal.</param>
 internal sealed class PictureFiles(string source, IReadOnlyList<PictureFile> files, IReadOnlyDictionary<string, string> hashes) : IFaceData
 {
+    /// <summary>Of a face or its picture, in pixels: less shows no expression, and pictures of one pixel cannot be turned.</summary>
+    private const int LeastSide = 8;
+
     // SkiaSharp on every system, so that every system trains on the same pixels.
     private static readonly ImageDecoder Decoder = new(new ImageLimits(), useTurboJpeg: false);
 
     public string Licence => "The weights were trained on pictures chosen by whoever trained them, and may be used for what the owners of those pictures allow.";
 
-    /// <summary>Where nobody has set test pictures aside, no model of ours has seen any of them.</summary>
-    public string DefaultSplit => files.Any(file => file.GivenSplit is not null) ? "test" : FaceData.All;
+    public bool HasTestPictures => files.Any(file => file.GivenSplit is not null);
 
     public IReadOnlyList<Face> Faces(string split, int perClass)
     {
-        var (faces, refused) = (new List<Face>(), 0);
+        var (faces, refused) = (new List<(string? Hash, Face Face)>(), 0);
         foreach (var file in files.Where(file => split == FaceData.All || file.Split == split))
         {
             if (Read(file, out var face) is { } reason)
@@ -57,7 +59,7 @@ internal sealed class PictureFiles(string source, IReadOnlyList<PictureFile> fil
                 continue;
             }
 
-            faces.Add(face!);
+            faces.Add((file.Hash, face!));
         }
 
         if (refused > 0)
@@ -65,7 +67,8 @@ internal sealed class PictureFiles(string source, IReadOnlyList<PictureFile> fil
             Console.Error.WriteLine($"{refused} of {faces.Count + refused} files of the split '{split}' were left out.");
         }
 
-        return FaceData.RequireBoth(faces, perClass, source, split);
+        // Whatever the files are called: a renamed one changes neither the run nor, below, the hash of all.
+        return FaceData.RequireBoth([.. faces.OrderBy(face => face.Hash, StringComparer.Ordinal).Select(face => face.Face)], perClass, source, split);
     }
 
     public IReadOnlyDictionary<string, string> Hashes()
@@ -73,7 +76,7 @@ internal sealed class PictureFiles(string source, IReadOnlyList<PictureFile> fil
         var labelled = files.Select(file => $"{file.Hash ?? "unreadable"} {(file.IsSmile ? "smile" : "nonsmile")}\n").Order(StringComparer.Ordinal);
         return new Dictionary<string, string>(hashes)
         {
-            [hashes.Count == 0 ? new DirectoryInfo(source).Name : "pictures"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(labelled)))),
+            ["pictures"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(labelled)))),
         };
     }
 
@@ -102,7 +105,13 @@ internal sealed class PictureFiles(string source, IReadOnlyList<PictureFile> fil
                 return "Its face square lies beside the picture.";
             }
 
-            face = Surroundings(new Face(image, square, file.IsSmile ? 1 : 0));
+            if (Math.Min(square.Side, Math.Min(image.Width, image.Height)) < LeastSide)
+            {
+                image.Dispose();
+                return $"Its face is smaller than {LeastSide} pixels.";
+            }
+
+            face = Surroundings(new Face(image, square, file.IsSmile ? 1 : 0, Label: file.IsSmile));
             return null;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

@@ -20,13 +20,18 @@ internal static class PictureSearch
     /// not followed, as they may lead back.
     /// </param>
     /// <returns>In the order of the names; what one name stands for sorted by path.</returns>
-    public static IReadOnlyList<ListedPicture> List(IEnumerable<string> names) => [.. names.SelectMany(List).DistinctBy(picture => Path.GetFullPath(picture.Path))];
+    public static IReadOnlyList<ListedPicture> List(IEnumerable<string> names) => [.. names.SelectMany(List).DistinctBy(picture => picture.Path.Length == 0 ? "" : Path.GetFullPath(picture.Path))];
 
     private static IReadOnlyList<ListedPicture> List(string name)
     {
         if (File.Exists(name))
         {
             return [new ListedPicture(name)];
+        }
+
+        if (name.Length == 0)
+        {
+            return [new ListedPicture(name, "The name is empty.")];
         }
 
         if (!Directory.Exists(name) && !name.Contains('*', StringComparison.Ordinal))

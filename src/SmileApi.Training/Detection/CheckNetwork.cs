@@ -60,7 +60,7 @@ internal sealed class CheckNetwork(Weights weights) : TorchNetwork(weights)
     /// <returns>[N, 5]: the logit of being a face, dx, dy (in sides of the candidate), log(true side / side), roll (radians).</returns>
     public Tensor Forward(Tensor candidates, bool training, double dropout = 0)
     {
-        var x = functional.relu(Convolve(candidates, CheckArchitecture.Stem, training));       // [N, 24, 20, 20]
+        var x = functional.relu(Convolve(candidates, CheckArchitecture.Stem, training));       // [N, 32, 20, 20]
         foreach (var block in CheckArchitecture.Blocks)                                        // [N, 48, 10, 10] [N, 48, 10, 10] [N, 80, 5, 5]
         {
             x = Residual(x, block, training);

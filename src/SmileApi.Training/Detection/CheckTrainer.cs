@@ -42,7 +42,7 @@ internal sealed class CheckTrainer(
                 var cost = Cost(network, batch);
                 cost.backward();
                 descent.Step(GradientDescent.RateAt(options.CheckRate, options.WarmUp, step, options.CheckSteps), step);
-                loss += cost.item<float>();
+                loss += GradientDescent.Finite(cost.item<float>(), options.CheckRate);
             }
 
             (step, seen) = (step + 1, seen + batch.Count);

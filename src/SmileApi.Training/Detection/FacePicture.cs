@@ -53,9 +53,6 @@ internal sealed class FacePicture
         return pictures.Count > 0 ? pictures : throw new CommandException($"{Path.Combine(folder, Lfw160.ArchiveName)} has no faces in its split '{split}'.");
     }
 
-    /// <summary>Side of the crop in pixels: as large as the face can be drawn sharply.</summary>
-    public float CropSide => _crop.Side;
-
     /// <summary>A view of the picture for drawing at a given size.</summary>
     /// <param name="cropSide">Side of the crop as it will be drawn, in pixels.</param>
     public Sampler For(float cropSide)

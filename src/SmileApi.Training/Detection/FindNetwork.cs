@@ -70,10 +70,10 @@ internal sealed class FindNetwork(Weights weights) : TorchNetwork(weights)
     public (Tensor Face, Tensor Box) Forward(Tensor pictures, bool training)
     {
         var x = functional.relu(Convolve(pictures, FindArchitecture.Stem, training));          // [N, 16, H / 2, W / 2]
-        x = functional.relu(Convolve(x, FindArchitecture.Second, training));                   // [N, 24, H / 4, W / 4]
+        x = functional.relu(Convolve(x, FindArchitecture.Second, training));                   // [N, 16, H / 4, W / 4]
         foreach (var block in FindArchitecture.Blocks)
         {
-            x = Residual(x, block, training);                                                  // [N, 48, H / 8, W / 8]
+            x = Residual(x, block, training);                                                  // [N, 32, H / 8, W / 8]
         }
 
         x = functional.relu(Convolve(x, FindArchitecture.Neck, training));                     // [N, 32, H / 8, W / 8]

@@ -55,7 +55,7 @@ internal sealed class FindTrainer(
                 var cost = Cost(network, batch);
                 cost.backward();
                 descent.Step(GradientDescent.RateAt(options.FindRate, options.WarmUp, step, options.FindSteps), step);
-                loss += cost.item<float>();
+                loss += GradientDescent.Finite(cost.item<float>(), options.FindRate);
             }
 
             step++;

@@ -93,9 +93,11 @@ internal sealed record CardFigures(
         }
 
         using var model = PredictCommand.Load(file);
-        return model.Metadata.NetworkVersion == whole.Metadata.Version
+        // Another training of the same version has other numbers and another end.
+        var (metadata, origin) = (model.Metadata, whole.Metadata);
+        return metadata.NetworkVersion == origin.Version && metadata.Temperature == origin.Temperature && metadata.Bias == origin.Bias && metadata.Training.Finished == origin.Training.Finished
             ? Evaluation.Of(model, data, "test", Lfw160.ArchiveName)
-            : throw new CommandException($"{file} is of another version; write it again: smile quantize");
+            : throw new CommandException($"{file} was made from another network than {whole.Path}; write it again: smile quantize");
     }
 
     private static Decided[] ReadCleaned(string path) => !File.Exists(path)

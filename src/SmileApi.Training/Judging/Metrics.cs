@@ -72,7 +72,7 @@ internal static class Metrics
         return (rankSum - positives * (positives + 1.0) / 2) / ((double)positives * (order.Length - positives));
     }
 
-    /// <summary>Mean binary cross-entropy in nats; no single face costs more than 16 (probabilities end at 1e-7).</summary>
+    /// <summary>Mean binary cross-entropy in nats; no single face costs more than 16.2 (probabilities end at 1e-7).</summary>
     public static double LogLoss(IReadOnlyList<double> probabilities, IReadOnlyList<bool> smiles) =>
         -smiles.Index().Average(label => Math.Log(Math.Max(1e-7, label.Item ? probabilities[label.Index] : 1 - probabilities[label.Index])));
 

@@ -280,7 +280,7 @@ internal static class ModelCard
         smile recipe
         ```
 
-        does everything above, from the delivered pictures to `models/smile.onnx`: four models to clean the labels, four teachers, the network; `--no-teachers` leaves the teachers out. The last run took {figures.History.Epochs.Sum(epoch => epoch.Seconds) / 60:F0} minutes on one shared core. A run gives the same epochs and the same weights each time; the files differ in the time that they were written. Stopped or killed, the same command goes on where it was.
+        does everything above, from the delivered pictures to `models/smile.onnx`: four models to clean the labels, four teachers, the network; `--no-teachers` leaves the teachers out. The training of the network itself, the last of them, took {figures.History.Epochs.Sum(epoch => epoch.Seconds) / 60:F0} minutes on one shared core. A run gives the same epochs and the same weights each time; the files differ in the time that they were written. Stopped or killed, the same command goes on where it was.
 
         `smile golden runs/recipe/student` then writes the trainer's own probabilities to [golden.json](golden.json), against which the served model is tested, and `smile story` the learning curve.
         """);

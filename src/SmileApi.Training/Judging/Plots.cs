@@ -8,21 +8,23 @@ internal static class Plots
     private const string Font = "smile";
 
     /// <summary>Writes <c>loss.png</c> and <c>accuracy.png</c>; says so in one line where the system has no font to write with.</summary>
-    /// <param name="history">From epoch 0, before the first step, on.</param>
+    /// <param name="run">Its epochs from 0, before the first step, on.</param>
     /// <param name="again">The command that would draw them later.</param>
-    public static void Learning(IReadOnlyList<EpochRecord> history, string folder, string again)
+    public static void Learning(RunHistory run, string folder, string again)
     {
         if (!TryAddFont(again))
         {
             return;
         }
 
+        var history = run.Epochs;
+        var trained = run.TrainByLabel ? "training faces" : "the surest of the training faces";
         double[] epochs = [.. history.Select(record => (double)record.Epoch)];
         const string EpochAxis = "epoch (0: random weights, before the first step)";
         Save(Path.Combine(folder, "loss.png"), "Loss while learning", EpochAxis, "binary cross-entropy, nats", Alignment.UpperRight, plot =>
         {
             Line(plot, [.. epochs.Skip(1)], [.. history.Skip(1).Select(record => record.Loss!.Value)], "training crops, augmented");
-            Line(plot, epochs, [.. history.Select(record => record.Train.LogLoss)], "training faces of certain label, as served");
+            Line(plot, epochs, [.. history.Select(record => record.Train.LogLoss)], $"{trained}, as served");
             Line(plot, epochs, [.. history.Select(record => record.Val.LogLoss)], "validation faces");
             Level(plot, Math.Log(2), "a coin toss");
             plot.Axes.SetLimits(0, Math.Max(1, epochs[^1]), 0, 0.8);
@@ -30,7 +32,7 @@ internal static class Plots
         });
         Save(Path.Combine(folder, "accuracy.png"), "Accuracy while learning", EpochAxis, "share judged right", Alignment.LowerRight, plot =>
         {
-            Line(plot, epochs, [.. history.Select(record => record.Train.BalancedAccuracy)], "training faces of certain label, balanced");
+            Line(plot, epochs, [.. history.Select(record => record.Train.BalancedAccuracy)], $"{trained}, balanced");
             Line(plot, epochs, [.. history.Select(record => record.Val.BalancedAccuracy)], "validation faces, balanced");
             Line(plot, epochs, [.. history.Select(record => record.Val.Accuracy)], "validation faces");
             Level(plot, 0.5, "a coin toss");

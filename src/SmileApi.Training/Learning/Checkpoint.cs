@@ -7,7 +7,7 @@ namespace SmileApi.Training;
 /// <summary>One epoch of a run; epoch 0 is before the first step.</summary>
 /// <param name="Epoch">Passes over the training pictures so far.</param>
 /// <param name="Loss">Mean training loss over the epoch's augmented batches, in nats; null before the first step.</param>
-/// <param name="Train">Scores of the averaged weights on a sample of the training faces, cropped as served.</param>
+/// <param name="Train">Scores of the averaged weights on a sample of the training faces of certain label, by that label, cropped as served.</param>
 /// <param name="Val">Scores of the averaged weights on the validation faces, cropped as served.</param>
 /// <param name="Seconds">What the epoch took.</param>
 internal sealed record EpochRecord(int Epoch, double? Loss, ModelScore Train, ModelScore Val, double Seconds);
@@ -20,7 +20,7 @@ internal sealed record EpochRecord(int Epoch, double? Loss, ModelScore Train, Mo
 internal sealed record Checkpoint
 {
     public const string FileName = "checkpoint.bin";
-    private static readonly byte[] Magic = "smile-checkpoint-2\n"u8.ToArray();
+    private static readonly byte[] Magic = "smile-checkpoint-3\n"u8.ToArray();
 
     public required TrainOptions Options { get; init; }
 

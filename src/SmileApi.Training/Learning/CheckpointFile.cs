@@ -52,7 +52,7 @@ internal static class CheckpointFile
                 return values;
             });
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or JsonException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or JsonException or KeyNotFoundException)
         {
             throw new CommandException($"{path} cannot be read: {e.Message}");
         }

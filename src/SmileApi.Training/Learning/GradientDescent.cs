@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -45,6 +46,13 @@ internal sealed class GradientDescent
             ? largest * (step + 1) / (warm + 1)
             : largest * (1 + Math.Cos(Math.PI * (step - warm) / (steps - warm))) / 2;
     }
+
+    /// <summary>Hands a loss on, unless it is no number any more: then nothing is learned from there on, and no checkpoint can tell it.</summary>
+    /// <param name="rate">The largest learning rate of the run.</param>
+    /// <exception cref="CommandException">It is not finite.</exception>
+    public static double Finite(double loss, double rate) => double.IsFinite(loss)
+        ? loss
+        : throw new CommandException($"The loss is no number any more: a learning rate of {rate.ToString(CultureInfo.InvariantCulture)} is too high. Begin anew with a lower one.");
 
     /// <summary>Goes one step down the gradients of the last backward pass and clears them.</summary>
     /// <param name="rate">Learning rate of this step.</param>

@@ -11,18 +11,23 @@ namespace SmileApi.Training;
 /// What <see cref="Checkpoint.Filters"/> is: for each of <paramref name="Epochs"/>, for each filter of the first layer, its 25
 /// weights, row by row. Those of <paramref name="BestEpoch"/> are the ones that are served. Null where the run did not keep them.
 /// </param>
+/// <param name="TrainByLabel">
+/// Whether <see cref="EpochRecord.Train"/> tells of training faces whose label was delivered as certain, judged by that label. In
+/// older histories it tells of those whose target is 0 or 1 to four digits: of a run that learned from teachers, only the faces
+/// of which these are surest, which are the easiest.
+/// </param>
 /// <inheritdoc cref="Checkpoint"/>
 internal sealed record RunHistory(
     string Model, string Version, int Pictures, int BestEpoch, double Temperature, double Bias, IReadOnlyDictionary<string, ModelScore> Scores,
     IReadOnlyDictionary<string, string> Data, TrainOptions Options, IReadOnlyList<EpochRecord> Epochs,
-    IReadOnlyList<IReadOnlyList<Filter>>? Filters)
+    IReadOnlyList<IReadOnlyList<Filter>>? Filters, bool TrainByLabel = false)
 {
     /// <summary>Where the history of a model lies, beside plots and labels.</summary>
     public static string PathBeside(string model) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(model))!, "training", "history.json");
 
     public static RunHistory Of(Checkpoint checkpoint, ModelMetadata metadata) => new(
         metadata.Name, metadata.Version, checkpoint.Pictures, checkpoint.BestEpoch, metadata.Temperature, metadata.Bias, metadata.Scores, checkpoint.Data, checkpoint.Options, checkpoint.History,
-        checkpoint.Filters);
+        checkpoint.Filters, TrainByLabel: true);
 
     public void Save(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, JsonOutput.Indented));
 

@@ -29,6 +29,9 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
 {
     private sealed record Batch(float[] Crops, float[] Targets);
 
+    /// <summary>The training faces by which each epoch is told; the same in each.</summary>
+    private readonly IReadOnlyList<Face> _sample = Sample(data.Train, options);
+
     /// <summary>Runs to the end, or until asked to stop.</summary>
     /// <param name="checkpoint">To go on from; null begins anew.</param>
     /// <param name="stopping">Stops after the current step; what the epoch has learned by then is lost.</param>
@@ -62,7 +65,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
                 cost.backward();
                 descent.Step(options.RateAt((epoch - 1) * batches + step, options.Epochs * batches), (epoch - 1) * batches + step);
 
-                loss += cost.item<float>() * batch.Targets.Length;
+                loss += GradientDescent.Finite(cost.item<float>(), options.LearningRate) * batch.Targets.Length;
                 hits += logits.detach().data<float>().ToArray().Zip(batch.Targets).Count(pair => pair.First >= 0 == pair.Second >= 0.5f);
                 (seen, step) = (seen + batch.Targets.Length, step + 1);
                 var left = clock.Elapsed / step * ((options.Epochs - epoch + 1) * batches - step);
@@ -130,7 +133,7 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
     /// <summary>Scores the averaged weights and keeps them as the options say.</summary>
     private Checkpoint Judge(Network average, double? loss, Stopwatch clock, Checkpoint checkpoint)
     {
-        var (_, train) = Score(average, Sample(data.Train), checkpoint.Normalisation);
+        var (_, train) = Score(average, _sample, checkpoint.Normalisation);
         var (logits, val) = Score(average, data.Val, checkpoint.Normalisation);
         var isKept = !options.ChooseEpoch || checkpoint.History.Count == 0 || val.LogLoss < checkpoint.History.Min(record => record.Val.LogLoss);
         checkpoint = checkpoint with
@@ -163,15 +166,18 @@ internal sealed class Trainer(TrainOptions options, TrainingData data, Action<Ch
     private static ModelScore Calibrated(double[] logits, IReadOnlyList<Face> faces, Calibration calibration) =>
         Metrics.Score([.. logits.Select(calibration.Probability)], Smiles(faces));
 
-    private static bool[] Smiles(IReadOnlyList<Face> faces) => [.. faces.Select(face => face.IsSmile)];
+    private static bool[] Smiles(IReadOnlyList<Face> faces) => [.. faces.Select(IsSmile)];
 
-    /// <summary>Some of the training faces whose target is certain, or of all where none is; the same each epoch.</summary>
-    private IReadOnlyList<Face> Sample(IReadOnlyList<Face> all)
+    private static bool IsSmile(Face face) => face.Label ?? face.IsSmile;
+
+    /// <summary>Some of the training faces whose label is certain, or of all where none is; of each class one at least.</summary>
+    private static IReadOnlyList<Face> Sample(IReadOnlyList<Face> all, TrainOptions options)
     {
-        Face[] faces = [.. all.Where(face => face.Target is 0 or 1)];
+        Face[] faces = [.. all.Where(face => face.Label is not null)];
         faces = faces.Length > 0 ? faces : [.. all];
-        var order = new SplitMix(options.Seed, RandomPurpose.Order, 0).Shuffled(faces.Length);
-        return [.. order.Take(options.TrainSample).Select(i => faces[i])];
+        Face[] shuffled = [.. new SplitMix(options.Seed, RandomPurpose.Order, 0).Shuffled(faces.Length).Select(i => faces[i])];
+        Face[] sample = [.. shuffled.Take(options.TrainSample)];
+        return [.. sample, .. shuffled.DistinctBy(IsSmile).Where(face => sample.All(other => IsSmile(other) != IsSmile(face)))];
     }
 
     /// <summary>Mean and deviation of the grey levels of all training crops.</summary>

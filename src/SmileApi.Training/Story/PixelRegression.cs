@@ -28,14 +28,16 @@ internal sealed class PixelRegression
     public double Decay { get; }
 
     /// <summary>
-    /// Chooses the decay by the log loss on the last fifth of the faces, in their order (archives are sorted by person, so these
+    /// Chooses the decay by the log loss on the last fifth of each class, in their order (archives are sorted by person, so these
     /// are other people than the rest), then fits to all.
     /// </summary>
     public static PixelRegression Fit(IReadOnlyList<Face> train)
     {
-        double[][] inputs = [.. train.Select(Small)];
-        bool[] smiles = [.. train.Select(face => face.IsSmile)];
-        var held = train.Count - train.Count / 5;
+        Face[][] classes = [.. train.GroupBy(face => face.IsSmile).Select(faces => faces.ToArray())];
+        Face[] ordered = [.. classes.SelectMany(faces => faces[..^(faces.Length / 5)]), .. classes.SelectMany(faces => faces[^(faces.Length / 5)..])];
+        double[][] inputs = [.. ordered.Select(Small)];
+        bool[] smiles = [.. ordered.Select(face => face.IsSmile)];
+        var held = ordered.Length - classes.Sum(faces => faces.Length / 5);
         var weights = new double[Inputs];
         var best = (Loss: double.MaxValue, Decay: 0.0, Weights: weights);
         foreach (var decay in Decays)

@@ -74,7 +74,7 @@ internal sealed record LearningCurve(
 /// <param name="BalancedAccuracy">Mean of the shares judged right in each class, 0..1.</param>
 /// <param name="RocAuc">Area under the receiver operating characteristic, 0..1.</param>
 /// <param name="LogLoss">Mean binary cross-entropy in nats, not calibrated.</param>
-/// <param name="Chosen">What <c>smile train</c> would have kept.</param>
+/// <param name="Chosen">What <c>smile train --preset quick</c> would have kept.</param>
 internal sealed record CurvePoint(
     string Pictures, int Smiles, int NonSmiles, int Steps, double TrainAccuracy, double Accuracy, Interval AccuracyInterval, double BalancedAccuracy, double RocAuc,
     double LogLoss, ChosenEpoch Chosen);

@@ -79,7 +79,7 @@ internal sealed class AdmissionGate
     public bool TryEnter(long? announced, [NotNullWhen(true)] out Admission? admission, [NotNullWhen(false)] out Problem? problem)
     {
         // What is longer than can be accepted is not going to be stored.
-        var held = MemoryBudget.FirstHold(announced is { } length && MemoryBudget.BufferFor(length) <= _memory.UploadBytes ? length : null);
+        var held = MemoryBudget.FirstHold(announced is { } length && length < _memory.UploadBytes && MemoryBudget.BufferFor(length) <= _memory.UploadBytes ? length : null);
         lock (_lock)
         {
             admission = null;
@@ -139,6 +139,24 @@ internal sealed class AdmissionGate
         room = _memory.TryTakeForUpload(MemoryBudget.FirstBuffer) is { } lease ? new FrameRoom(this, new UploadHold(_memory, lease, MemoryBudget.FirstBuffer)) : null;
         problem = room is null ? Overloaded(TooManyBytes) : null;
         return room is not null;
+    }
+
+    /// <summary>
+    /// Takes memory for an answer that is as large as an upload, until it has left: that is up to its reader, who is told to hurry.
+    /// </summary>
+    /// <param name="problem">When the result is false, what the caller is told instead.</param>
+    public bool TryHoldAnswer(HttpContext http, long bytes, [NotNullWhen(false)] out Problem? problem)
+    {
+        if (_memory.TryTakeForUpload(bytes) is not { } lease)
+        {
+            problem = Overloaded(TooManyBytes);
+            return false;
+        }
+
+        http.Response.RegisterForDispose(new AnswerRoom(this, lease));
+        AdmissionFilter.DemandPaceOfReader(http, bytes);
+        problem = null;
+        return true;
     }
 
     /// <summary>What a frame is told for which no place was free in time.</summary>
@@ -243,10 +261,20 @@ internal sealed class AdmissionGate
 
     private void HasGrown()
     {
-        TaskCompletionSource? waiting;
         lock (_lock)
         {
             _oneGrows = false;
+        }
+
+        Signal();
+    }
+
+    /// <summary>Lets those look again who wait for room.</summary>
+    private void Signal()
+    {
+        TaskCompletionSource? waiting;
+        lock (_lock)
+        {
             (waiting, _nextToLeave) = (_nextToLeave, null);
         }
 
@@ -318,10 +346,6 @@ internal sealed class AdmissionGate
             }
         }
 
-        /// <summary>Takes memory for an answer that is as large as an upload, beside what is held.</summary>
-        /// <returns>As <see cref="HoldAsync"/>.</returns>
-        public ValueTask<Problem?> HoldMoreAsync(long bytes, CancellationToken aborted) => HoldAsync(hold.Bytes + bytes, aborted);
-
         /// <summary>The upload is here, and its work may begin, unless too many others have arrived in the meantime.</summary>
         public bool TryBeginWork([NotNullWhen(false)] out Problem? problem) => _working = gate.TryBeginWork(out problem);
 
@@ -361,11 +385,26 @@ internal sealed class AdmissionGate
             }
         }
     }
+
+    /// <summary>The memory of an answer on its way.</summary>
+    private sealed class AnswerRoom(AdmissionGate gate, IDisposable lease) : IDisposable
+    {
+        public void Dispose()
+        {
+            lease.Dispose();
+            gate.Signal();
+        }
+    }
+
     /// <summary>The memory that a frame of a stream holds. It does not wait for more: newer frames come.</summary>
     public sealed class FrameRoom(AdmissionGate gate, UploadHold hold) : IUploadRoom, IDisposable
     {
         public ValueTask<Problem?> HoldAsync(long bytes, CancellationToken aborted) => new(hold.TryGrow(bytes) ? null : gate.Overloaded(TooManyBytes));
 
-        public void Dispose() => hold.Dispose();
+        public void Dispose()
+        {
+            hold.Dispose();
+            gate.Signal();
+        }
     }
 }

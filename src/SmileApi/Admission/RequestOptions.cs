@@ -9,8 +9,8 @@ internal sealed class RequestOptions
     public const string Section = "Requests";
 
     /// <summary>
-    /// Most requests at work at the same time: their picture has arrived and their answer has not left. Further ones are refused
-    /// with 503. How many may be arriving follows from <see cref="MemoryOptions.MaxBytes"/>. Range 0 to 100,000; 0 (the default)
+    /// Most requests at work at the same time: their picture has arrived and their answer is not ready. Further ones are
+    /// refused with 503. How many may be arriving follows from <see cref="MemoryOptions.MaxBytes"/>. Range 0 to 100,000; 0 (the default)
     /// takes 128, or 32 a processor where that is more: a burst that is worked off in a fraction of a second.
     /// </summary>
     [Range(0, 100_000)]

@@ -109,6 +109,7 @@ internal sealed class BatchAnswer(HttpResponse response, bool lines, AdmissionGa
             }
 
             Write("}"u8, []);
+            AdmissionFilter.DemandPaceOfReader(response.HttpContext, _written);
         }
 
         await _body.FlushAsync(aborted);

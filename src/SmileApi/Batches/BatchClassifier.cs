@@ -79,8 +79,12 @@ internal sealed partial class BatchClassifier(
                     return end;
                 }
 
-                await TakeQuotaAsync(run);
-                if (await ReadOneAsync(run) is { } broken)
+                if (await LetInAsync(run) is not { } admission)
+                {
+                    return Draining(run.Begun);
+                }
+
+                if (await ReadOneAsync(run, admission) is { } broken)
                 {
                     return broken;
                 }
@@ -124,8 +128,23 @@ internal sealed partial class BatchClassifier(
         }
     }
 
-    /// <summary>A picture counts as a request; who may not send another yet waits, instead of being turned away in the middle.</summary>
-    private async Task TakeQuotaAsync(Run run)
+    /// <summary>A picture waits where a request would be turned away: for its caller's next request of a limited number, and for room.</summary>
+    /// <returns>Null when the service stops before.</returns>
+    private async Task<AdmissionGate.Admission?> LetInAsync(Run run)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(run.Aborted, run.Draining);
+        try
+        {
+            await TakeQuotaAsync(run, either.Token);
+            return await gate.EnterFromBatchAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!run.Aborted.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task TakeQuotaAsync(Run run, CancellationToken over)
     {
         // The first is the request itself.
         while (run.Begun > 0 && limiter.IsOn)
@@ -136,15 +155,15 @@ internal sealed partial class BatchClassifier(
                 return;
             }
 
-            await Task.Delay(wait, time, run.Aborted);
+            await Task.Delay(wait, time, over);
         }
     }
 
     /// <summary>Reads one picture and puts it to work.</summary>
     /// <returns>Why nothing more can be read, if that is so.</returns>
-    private async Task<Problem?> ReadOneAsync(Run run)
+    private async Task<Problem?> ReadOneAsync(Run run, AdmissionGate.Admission admission)
     {
-        var picture = new Picture(run, await gate.EnterFromBatchAsync(run.Aborted), time);
+        var picture = new Picture(run, admission, time);
         Problem? broken = null;
         try
         {

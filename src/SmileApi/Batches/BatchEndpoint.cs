@@ -35,13 +35,7 @@ internal static class BatchEndpoint
                 + "The body is read as fast as pictures are judged and results are read, so a client that wants lines must read while it sends. "
                 + "If the body breaks off or the service is about to stop, the last line (or the document's `problem`) says why nothing more was read; all results before it hold.")
             .Produces<BatchDocument>(200, "application/json", BatchAnswer.LinesType)
-            .Produces<ProblemDocument>(400, "application/problem+json")
-            .Produces<ProblemDocument>(401, "application/problem+json")
-            .Produces<ProblemDocument>(408, "application/problem+json")
-            .Produces<ProblemDocument>(415, "application/problem+json")
-            .Produces<ProblemDocument>(429, "application/problem+json")
-            .Produces<ProblemDocument>(500, "application/problem+json")
-            .Produces<ProblemDocument>(503, "application/problem+json");
+            .ProducesProblems(400, 401, 408, 415, 429, 500, 503);
 
     private static async Task<IResult> ClassifyAsync(HttpContext context, UploadReader uploads, BatchClassifier classifier)
     {
@@ -61,12 +55,12 @@ internal static class BatchEndpoint
                 return new ProblemResult(UploadReader.NoBoundary);
             }
 
-            pictures = new MultipartPictures(boundary, context.Request.Body, uploads);
+            pictures = new MultipartPictures(boundary, new BodyStream(context.Request.BodyReader), uploads);
         }
         else if (IsLines(type))
         {
             isLines = true;
-            pictures = new JsonLinePictures(context.Request.Body, uploads);
+            pictures = new JsonLinePictures(new BodyStream(context.Request.BodyReader), uploads);
         }
         else
         {
@@ -98,7 +92,7 @@ internal static class BatchEndpoint
 
     private static bool AsksForLines(HttpRequest request, bool byDefault)
     {
-        foreach (var accepted in request.GetTypedHeaders().Accept.OrderByDescending(accepted => accepted.Quality ?? 1))
+        foreach (var accepted in request.GetTypedHeaders().Accept.Where(accepted => accepted.Quality != 0).OrderByDescending(accepted => accepted.Quality ?? 1))
         {
             if (IsLines(accepted.MediaType.Value))
             {

@@ -38,7 +38,7 @@ internal readonly record struct WorkKind(Network Network, int Width, int Height)
     /// <summary>Most pictures of one run, where faces may be <paramref name="maxBatch"/>.</summary>
     public int MaxBatch(int maxBatch) => Network == Network.Find ? Math.Clamp(FindPixels / Pixels, 1, maxBatch) : maxBatch;
 
-    /// <summary>Whether an answer is one: probabilities from 0 to 1, and finite numbers behind them.</summary>
+    /// <summary>Whether an answer is one: probabilities from 0 to 1, and of the detector finite boxes behind them.</summary>
     public bool IsSound(ReadOnlySpan<float> answer) => Network switch
     {
         Network.Find => FaceRunner.IsSound(answer, FaceModelMetadata.FindStage, Width, Height),

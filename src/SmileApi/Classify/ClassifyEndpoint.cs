@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using SmileApi.Admission;
@@ -39,49 +38,22 @@ internal static class ClassifyEndpoint
                 + "`{\"image\": \"<base64>\"}`, finds its faces and judges each. They come largest first, and `smile` and `probability` are the "
                 + "largest one's; a picture without a face is answered with `faces: []` and null. A smile is an expression, not a feeling.")
             .Produces<Verdict>()
-            .Produces<ProblemDocument>(400, "application/problem+json")
-            .Produces<ProblemDocument>(401, "application/problem+json")
-            .Produces<ProblemDocument>(408, "application/problem+json")
-            .Produces<ProblemDocument>(413, "application/problem+json")
-            .Produces<ProblemDocument>(415, "application/problem+json")
-            .Produces<ProblemDocument>(422, "application/problem+json")
-            .Produces<ProblemDocument>(429, "application/problem+json")
-            .Produces<ProblemDocument>(500, "application/problem+json")
-            .Produces<ProblemDocument>(503, "application/problem+json")
-            .Produces<ProblemDocument>(504, "application/problem+json");
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 429, 500, 503, 504);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private static async ValueTask<IResult> ClassifyAsync(HttpContext context, UploadReader uploads, Classifier classifier, TimeProvider time)
     {
         var received = time.GetTimestamp();
-        var aborted = context.RequestAborted;
-        var admission = context.Features.GetRequiredFeature<AdmissionGate.Admission>();
-        if (!ClassifyQuery.TryRead(context.Request, out var query, out var problem))
+        var (read, problem) = await PictureRequest.ReadAsync(context, uploads);
+        if (read is not { } picture)
         {
-            return new ProblemResult(problem);
+            return new ProblemResult(problem!);
         }
 
-        var (upload, uploadProblem) = await uploads.ReadAsync(context.Request, admission, aborted);
-        using (upload)
+        using (picture)
         {
-            if (upload is null)
-            {
-                return new ProblemResult(uploadProblem!);
-            }
-
-            if (!admission.TryBeginWork(out problem))
-            {
-                return new ProblemResult(problem);
-            }
-
-            var (verdict, rejection) = await classifier.ClassifyAsync(upload.Bytes, query, received, context.TraceIdentifier, aborted);
-            return verdict is null ? new ProblemResult(rejection!) : new VerdictResult(verdict);
+            (var verdict, problem) = await classifier.ClassifyAsync(picture.Upload.Bytes, picture.Query, received, context.TraceIdentifier, context.RequestAborted);
+            return verdict is null ? new ProblemResult(problem!) : new JsonAnswer<Verdict>(verdict, WireJson.Default.Verdict);
         }
     }
-}
-
-/// <summary>Answers with a verdict. The framework's own result makes a logger for each answer, which costs more than writing it.</summary>
-internal sealed class VerdictResult(Verdict verdict) : IResult
-{
-    public Task ExecuteAsync(HttpContext httpContext) => JsonResponse.WriteAsync(httpContext.Response, verdict, WireJson.Default.Verdict);
 }

@@ -22,6 +22,7 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
 
     /// <summary>Queries that have been read. Callers ask in few ways, and to take one apart anew costs half a kilobyte.</summary>
     private static readonly ConcurrentDictionary<string, ClassifyQuery> s_read = [];
+    private static int s_kept; // About; to ask the dictionary would lock all of it.
 
     public static bool TryRead(HttpRequest request, [NotNullWhen(true)] out ClassifyQuery? options, [NotNullWhen(false)] out Problem? problem)
     {
@@ -37,8 +38,15 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
             return false;
         }
 
-        if (text.Length <= LongestKept && s_read.Count < MostKept)
+        if (text.Length <= LongestKept)
         {
+            if (Interlocked.Increment(ref s_kept) > MostKept)
+            {
+                // Somebody asks in many ways; what others ask in will soon be back.
+                s_read.Clear();
+                s_kept = 1;
+            }
+
             s_read.TryAdd(text, options);
         }
 
@@ -105,8 +113,11 @@ internal sealed record ClassifyQuery(bool Detect, float? Threshold = null, float
             return true;
         }
 
+        // Said, or "0,5" would be 5: by itself .NET passes over the commas between thousands.
+        var style = typeof(T) == typeof(int) ? NumberStyles.Integer : NumberStyles.Float;
+
         // NaN is below nothing and above nothing: ask for what is inside, not for what is outside.
-        if (values is [var text] && T.TryParse(text, CultureInfo.InvariantCulture, out var parsed) && parsed >= least && parsed <= most)
+        if (values is [var text] && T.TryParse(text, style, CultureInfo.InvariantCulture, out var parsed) && parsed >= least && parsed <= most)
         {
             number = parsed;
             return true;

@@ -108,15 +108,15 @@ internal sealed class DecodeGate : IDisposable
         SemaphoreSlim? largeSlot = null, slot = null;
         try
         {
-            memory = await _memory.TakeForPictureAsync(cost, aborted);
-
-            // The large slot first: a large picture that waits for its like must not block the small ones.
+            // The large slot first: large pictures that wait for their like must hold nothing that the small ones need, who would
+            // otherwise stand behind them for memory. Nobody who has memory waits for that slot.
             if (header.HeldBytes >= Large)
             {
                 await _largeSlot.WaitAsync(aborted);
                 largeSlot = _largeSlot;
             }
 
+            memory = await _memory.TakeForPictureAsync(cost, aborted);
             var lane = (long)header.Width * header.Height >= Long ? _longSlots : _slots;
             await lane.WaitAsync(aborted);
             slot = lane;
@@ -149,12 +149,25 @@ internal sealed class DecodeGate : IDisposable
         }
     }
 
+    /// <summary>Waits for a decoder's turn, for work that takes about as long as decoding.</summary>
+    /// <returns>The turn, which the caller disposes.</returns>
+    public async ValueTask<IDisposable> TakeTurnAsync(CancellationToken aborted)
+    {
+        await _slots.WaitAsync(aborted);
+        return new Turn(_slots);
+    }
+
     public void Dispose()
     {
         _slots.Dispose();
         _longSlots.Dispose();
         WorkerThreads.Release(_threads);
         _largeSlot.Dispose();
+    }
+
+    private sealed class Turn(SemaphoreSlim slots) : IDisposable
+    {
+        public void Dispose() => slots.Release();
     }
 
     private static Problem ProblemOf(ImageRejection rejection)

@@ -156,9 +156,9 @@ internal sealed partial class DecodeWatchdog
         }
     }
 
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "Decoding a {Format} of {Width} x {Height} pixels was given up after {Seconds} s; {Lost} such decodes are running, {MostLost} may")]
+    [LoggerMessage(EventId = 3301, Level = LogLevel.Warning, Message = "Decoding a {Format} of {Width} x {Height} pixels was given up after {Seconds} s; {Lost} such decodes are running, {MostLost} may")]
     private static partial void LogGivenUp(ILogger logger, string format, int width, int height, double seconds, int lost, int mostLost);
 
-    [LoggerMessage(EventId = 3002, Level = LogLevel.Critical, Message = "{Lost} decodes do not end: the service stops and must be started anew")]
+    [LoggerMessage(EventId = 3302, Level = LogLevel.Critical, Message = "{Lost} decodes do not end: the service stops and must be started anew")]
     private static partial void LogSpent(ILogger logger, int lost);
 }

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using SmileApi.Admission;
+using SmileApi.Operations;
 
 namespace SmileApi.Classify;
 
@@ -9,6 +11,9 @@ internal static class JsonResponse
 {
     /// <summary>A scratch buffer that has grown further than this is not kept.</summary>
     private const int KeptBytes = 64 << 10;
+
+    /// <summary>What the server takes of an answer without waiting for its reader, in bytes.</summary>
+    private const int TakenAtOnce = 64 << 10;
 
     [ThreadStatic]
     private static Scratch? t_scratch;
@@ -24,6 +29,13 @@ internal static class JsonResponse
         try
         {
             JsonSerializer.Serialize(scratch.Writer, value, type);
+            if (scratch.Bytes.WrittenCount > TakenAtOnce
+                && !response.HttpContext.RequestServices.GetRequiredService<AdmissionGate>().TryHoldAnswer(response.HttpContext, scratch.Bytes.WrittenCount, out var problem))
+            {
+                t_scratch = null; // In use.
+                return Problems.WriteAsync(response.HttpContext, problem);
+            }
+
             response.ContentType = contentType;
             response.ContentLength = scratch.Bytes.WrittenCount;
             response.BodyWriter.Write(scratch.Bytes.WrittenSpan);
@@ -55,4 +67,10 @@ internal static class JsonResponse
 
         public Utf8JsonWriter Writer { get; }
     }
+}
+
+/// <summary>Answers with JSON. The framework's own result makes a logger for each answer, which costs more than writing it.</summary>
+internal sealed class JsonAnswer<T>(T value, JsonTypeInfo<T> type) : IResult
+{
+    public Task ExecuteAsync(HttpContext httpContext) => JsonResponse.WriteAsync(httpContext.Response, value, type);
 }

@@ -71,21 +71,22 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
     public async ValueTask<(Upload? Upload, Problem? Problem)> ReadAsync(HttpRequest request, IUploadRoom room, CancellationToken aborted)
     {
         using var stage = Stages.Read();
+        var body = new BodyStream(request.BodyReader);
 
         // A content type that cannot be read is no reason to refuse a picture; its bytes decide.
         var mediaType = MediaTypeHeaderValue.TryParse(request.ContentType, out var contentType) ? contentType.MediaType : default;
         if (mediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
         {
-            return await ReadMultipartAsync(request, HeaderUtilities.RemoveQuotes(contentType!.Boundary).ToString(), room, aborted);
+            return await ReadMultipartAsync(body, request.ContentLength, HeaderUtilities.RemoveQuotes(contentType!.Boundary).ToString(), room, aborted);
         }
 
         if (mediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
-            var (upload, problem, _) = await ReadJsonAsync(request.Body, request.ContentLength, room, aborted);
+            var (upload, problem, _) = await ReadJsonAsync(body, request.ContentLength, room, aborted);
             return (upload, problem);
         }
 
-        return await ReadBodyAsync(request.Body, request.ContentLength, _limit, room, aborted);
+        return await ReadBodyAsync(body, request.ContentLength, _limit, room, aborted);
     }
 
     /// <summary>Reads a picture that is all of a stream: a part of a batch.</summary>
@@ -98,19 +99,19 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(Upload?, Problem?)> ReadMultipartAsync(
-        HttpRequest request, string boundary, IUploadRoom room, CancellationToken aborted)
+        Stream body, long? length, string boundary, IUploadRoom room, CancellationToken aborted)
     {
         if (boundary.Length is 0 or > 200)
         {
             return (null, NoBoundary);
         }
 
-        if (request.ContentLength > (long)_limit + Envelope)
+        if (length > (long)_limit + Envelope)
         {
             return (null, TooLarge());
         }
 
-        var reader = new MultipartReader(boundary, request.Body) { HeadersCountLimit = 16, HeadersLengthLimit = 8 << 10, BodyLengthLimit = (long)_limit + 1 };
+        var reader = new MultipartReader(boundary, body) { HeadersCountLimit = 16, HeadersLengthLimit = 8 << 10, BodyLengthLimit = (long)_limit + 1 };
         try
         {
             for (var part = 0; part < MaxParts && await reader.ReadNextSectionAsync(aborted) is { } section; part++)
@@ -267,12 +268,15 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
 
                 if (filled == buffer.Length)
                 {
-                    buffer = Grown(buffer, filled, limit + 1);
-                    problem = await room.HoldAsync(buffer.Length, aborted);
+                    // By so much that a large photograph is copied three times, and not once for each doubling.
+                    var larger = (int)Math.Min(4L * buffer.Length, Math.Max(limit + 1, buffer.Length + 1));
+                    problem = await room.HoldAsync(MemoryBudget.BufferFor(larger - 1), aborted);
                     if (problem is not null)
                     {
                         break;
                     }
+
+                    buffer = Grown(buffer, larger);
                 }
             }
         }
@@ -292,12 +296,11 @@ internal sealed class UploadReader(IOptions<ImageLimits> limits)
         return (null, problem);
     }
 
-    private static byte[] Grown(byte[] buffer, int filled, int most)
+    private static byte[] Grown(byte[] full, int length)
     {
-        // By so much that a large photograph is copied three times, and not once for each doubling.
-        var larger = Arrays.Rent<byte>((int)Math.Min(4L * buffer.Length, Math.Max(most, buffer.Length + 1)));
-        buffer.AsSpan(0, filled).CopyTo(larger);
-        Arrays.Return(buffer);
+        var larger = Arrays.Rent<byte>(length);
+        full.CopyTo(larger, 0);
+        Arrays.Return(full);
         return larger;
     }
 

@@ -36,8 +36,9 @@ internal static class Drawing
     /// <param name="faces">Its faces.</param>
     /// <param name="maps">What the network saw in them, in the same order.</param>
     /// <param name="asWebP">Else as PNG.</param>
+    /// <param name="aborted">Nobody waits for it any more; it is asked about before each face.</param>
     /// <returns>The encoded drawing, which the caller disposes.</returns>
-    public static unsafe SKData Draw(GreyImage photo, IReadOnlyList<FaceVerdict> faces, IReadOnlyList<FaceMap> maps, bool asWebP)
+    public static unsafe SKData Draw(GreyImage photo, IReadOnlyList<FaceVerdict> faces, IReadOnlyList<FaceMap> maps, bool asWebP, CancellationToken aborted)
     {
         var (width, height, scale) = SizeOf(photo.OriginalWidth, photo.OriginalHeight);
         using var bitmap = new SKBitmap(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque);
@@ -53,6 +54,7 @@ internal static class Drawing
             var strongest = maps.SelectMany(map => map.Shares).Select(Math.Abs).Append(LeastScale).Max();
             foreach (var map in maps)
             {
+                aborted.ThrowIfCancellationRequested();
                 DrawMap(canvas, map, scale, strongest);
             }
 
@@ -77,14 +79,17 @@ internal static class Drawing
 
     private static void DrawMap(SKCanvas canvas, FaceMap map, float scale, float strongest)
     {
-        using var heat = new SKBitmap(FineSide, FineSide, SKColorType.Rgba8888, SKAlphaType.Unpremul);
+        var colours = new SKColor[FineSide * FineSide];
         for (var y = 0; y < FineSide; y++)
         {
             for (var x = 0; x < FineSide; x++)
             {
-                heat.SetPixel(x, y, ColourOf(At(map, x, y) / strongest));
+                colours[y * FineSide + x] = ColourOf(At(map, x, y) / strongest);
             }
         }
+
+        // All at once: to set a single pixel, SkiaSharp makes a canvas.
+        using var heat = new SKBitmap(FineSide, FineSide, SKColorType.Rgba8888, SKAlphaType.Unpremul) { Pixels = colours };
 
         var side = map.Crop.Side * scale;
         using var image = SKImage.FromBitmap(heat);

@@ -1,5 +1,5 @@
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
 using SmileApi.Admission;
 using SmileApi.Classify;
 using SmileApi.Imaging;
@@ -13,6 +13,8 @@ internal static class ExplainEndpoint
     private const string Json = "application/json";
     private const string Png = "image/png";
     private const string WebP = "image/webp";
+
+    private static readonly MediaTypeHeaderValue[] s_known = [new(Png), new(WebP), new(Json)];
 
     public static void AddExplain(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Explainer>();
 
@@ -30,66 +32,52 @@ internal static class ExplainEndpoint
                 + "The map is coarse, five places by five in the present network: it tells the region that counted, not the wrinkle.")
             .Produces(200, contentType: Png, additionalContentTypes: WebP)
             .Produces<Explanation>(200, Json)
-            .Produces<ProblemDocument>(400, "application/problem+json")
-            .Produces<ProblemDocument>(401, "application/problem+json")
-            .Produces<ProblemDocument>(408, "application/problem+json")
-            .Produces<ProblemDocument>(413, "application/problem+json")
-            .Produces<ProblemDocument>(415, "application/problem+json")
-            .Produces<ProblemDocument>(422, "application/problem+json")
-            .Produces<ProblemDocument>(429, "application/problem+json")
-            .Produces<ProblemDocument>(500, "application/problem+json")
-            .Produces<ProblemDocument>(501, "application/problem+json")
-            .Produces<ProblemDocument>(503, "application/problem+json")
-            .Produces<ProblemDocument>(504, "application/problem+json");
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 429, 500, 501, 503, 504);
 
-    private static async Task<IResult> ExplainAsync(HttpContext context, UploadReader uploads, Explainer explainer, TimeProvider time)
+    private static async Task<IResult> ExplainAsync(HttpContext context, UploadReader uploads, Explainer explainer, AdmissionGate gate, TimeProvider time)
     {
         var received = time.GetTimestamp();
         var aborted = context.RequestAborted;
-        var admission = context.Features.GetRequiredFeature<AdmissionGate.Admission>();
-        if (!ClassifyQuery.TryRead(context.Request, out var query, out var problem))
+        var (read, problem) = await PictureRequest.ReadAsync(context, uploads);
+        if (read is not { } picture)
         {
-            return new ProblemResult(problem);
+            return new ProblemResult(problem!);
         }
 
-        var (upload, uploadProblem) = await uploads.ReadAsync(context.Request, admission, aborted);
-        using (upload)
+        using (picture)
         {
-            if (upload is null || !admission.TryBeginWork(out uploadProblem))
-            {
-                return new ProblemResult(uploadProblem!);
-            }
-
-            var (explained, rejection) = await explainer.ExplainAsync(upload.Bytes, query, received, context.TraceIdentifier, aborted);
+            (var explained, problem) = await explainer.ExplainAsync(picture.Upload.Bytes, picture.Query, received, context.TraceIdentifier, aborted);
             if (explained is null)
             {
-                return new ProblemResult(rejection!);
+                return new ProblemResult(problem!);
             }
 
             context.Response.Headers.Vary = "Accept";
             var wanted = Wanted(context.Request);
             if (wanted == Json)
             {
-                return TypedResults.Json(Explanation.Of(explained.Verdict, explained.Maps), WireJson.Default.Explanation);
+                return new JsonAnswer<Explanation>(Explanation.Of(explained.Verdict, explained.Maps), WireJson.Default.Explanation);
             }
 
-            // Until it has been sent, which is as quick as its reader.
-            rejection = await admission.HoldMoreAsync(Drawing.MemoryOf(explained.Verdict.Image), aborted);
-            if (rejection is not null)
+            if (!gate.TryHoldAnswer(context, Drawing.MemoryOf(explained.Verdict.Image), out problem))
             {
-                return new ProblemResult(rejection);
+                return new ProblemResult(problem);
             }
 
-            (var drawing, rejection) = await explainer.DrawAsync(upload.Bytes, explained, asWebP: wanted == WebP, aborted);
-            return drawing is null ? new ProblemResult(rejection!) : TypedResults.Bytes(drawing, wanted);
+            (var drawing, problem) = await explainer.DrawAsync(picture.Upload.Bytes, explained, asWebP: wanted == WebP, aborted);
+            return drawing is null ? new ProblemResult(problem!) : TypedResults.Bytes(drawing, wanted);
         }
     }
 
-    /// <summary>The first of what the caller accepts that there is; PNG, when it says nothing of that.</summary>
-    private static string Wanted(HttpRequest request) => request.GetTypedHeaders().Accept
-        .OrderByDescending(accepted => accepted.Quality ?? 1)
-        .Select(accepted => Array.Find([Png, WebP, Json], known => accepted.MediaType.Equals(known, StringComparison.OrdinalIgnoreCase)))
-        .FirstOrDefault(known => known is not null) ?? Png;
+    /// <summary>What the caller likes best of what there is; PNG, when it says nothing of that.</summary>
+    private static string Wanted(HttpRequest request)
+    {
+        var accepted = request.GetTypedHeaders().Accept;
+        var possible = Array.FindAll(s_known, known => !accepted.Any(range => range.Quality == 0 && known.IsSubsetOf(range)));
+        return accepted.Where(range => range.Quality != 0).OrderByDescending(range => range.Quality ?? 1)
+            .Select(range => Array.Find(possible, known => known.IsSubsetOf(range)))
+            .FirstOrDefault(known => known is not null, possible.FirstOrDefault(s_known[0]))!.MediaType.Value!;
+    }
 }
 
 /// <summary>A picture that has been judged, and what the network saw in its faces.</summary>
@@ -126,8 +114,9 @@ internal sealed class Explainer(Classifier classifier, DecodeGate decoder)
                 return (null, problem);
             }
 
-            aborted.ThrowIfCancellationRequested();
-            using var drawing = Drawing.Draw(photo.Image, explained.Verdict.Faces, explained.Maps, asWebP);
+            // To draw takes about as long as to decode, and is work for the same processors.
+            using var turn = await decoder.TakeTurnAsync(aborted);
+            using var drawing = Drawing.Draw(photo.Image, explained.Verdict.Faces, explained.Maps, asWebP, aborted);
             return (drawing.ToArray(), null);
         }
     }

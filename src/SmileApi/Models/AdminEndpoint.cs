@@ -58,10 +58,7 @@ internal static class AdminEndpoint
                 "Loads files of the models folder, checks and tries them, and serves them from the next picture on; on any failure what was served "
                 + $"before still is. The administrator's key goes into the header `{KeyHeader}`.")
             .Produces<ModelCard>()
-            .Produces<ProblemDocument>(400, "application/problem+json")
-            .Produces<ProblemDocument>(401, "application/problem+json")
-            .Produces<ProblemDocument>(409, "application/problem+json")
-            .Produces<ProblemDocument>(422, "application/problem+json")
+            .ProducesProblems(400, 401, 409, 413, 422, 429)
             .AllowAnonymous(); // It asks for the administrator's key itself.
     }
 

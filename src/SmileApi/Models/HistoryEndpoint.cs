@@ -107,9 +107,7 @@ internal static class HistoryEndpoint
                 "The training of the model that answers now, epoch by epoch, from random weights on, with the filters of the first layer as they formed; other ways of judging the same faces; and networks that learned from fewer pictures. "
                 + "404 where no such history lies beside the model.")
             .Produces<ModelHistory>()
-            .Produces<ProblemDocument>(401, "application/problem+json")
-            .Produces<ProblemDocument>(404, "application/problem+json")
-            .Produces<ProblemDocument>(429, "application/problem+json");
+            .ProducesProblems(401, 404, 429);
 
     private static async Task<IResult> HistoryAsync(HttpContext context, ModelStore models) =>
         await ModelHistory.BesideAsync(models.Current.Smile, context.RequestAborted) is { } history

@@ -78,6 +78,5 @@ internal static class ModelEndpoint
             .WithSummary("The served models' card")
             .WithDescription("Name, version, input, calibration, cost, scores and training of the model that answers now, and of the two networks that find the faces.")
             .Produces<ModelCard>()
-            .Produces<ProblemDocument>(401, "application/problem+json")
-            .Produces<ProblemDocument>(429, "application/problem+json");
+            .ProducesProblems(401, 429);
 }

@@ -18,6 +18,7 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
     private readonly ILogger<ModelStore> _logger;
     private readonly ILogger<SessionRunners> _runnersLogger;
     private ModelSet _current;
+    private int _disposed;
 
     /// <exception cref="StartRefusedException">A file is not there or does not fit.</exception>
     public ModelStore(
@@ -57,6 +58,7 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
             }
 
             // It has been replaced in between, and its last user has gone.
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         }
     }
 
@@ -125,7 +127,14 @@ internal sealed partial class ModelStore : IHostedService, IDisposable
 
     public Task StopAsync(CancellationToken hurry) => Task.CompletedTask;
 
-    public void Dispose() => Current.Release();
+    public void Dispose()
+    {
+        // Asked for by two names, it is disposed twice.
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            Current.Release();
+        }
+    }
 
     [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "{Name} {Version} is warm for batches of 1 to {MaxBatch} faces on {Runners} runners after {Milliseconds} ms")]
     private static partial void LogWarm(ILogger logger, string name, string version, int maxBatch, int runners, int milliseconds);

@@ -29,6 +29,7 @@ internal static class Health
 
     private static Task WriteAsync(HttpContext context, HealthReport report)
     {
+        context.Response.ContentType = "text/plain; charset=utf-8"; // A problem has its own.
         var worst = report.Entries.Values.MinBy(entry => entry.Status).Description;
         return report.Status switch
         {

@@ -45,6 +45,17 @@ internal static class Problems
         app.UseStatusCodePages(pages => WriteAsync(pages.HttpContext, ProblemOf(pages.HttpContext)));
     }
 
+    /// <summary>Declares for the API's description that these statuses come as problem documents.</summary>
+    public static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder endpoint, params ReadOnlySpan<int> statuses)
+    {
+        foreach (var status in statuses)
+        {
+            endpoint.Produces<ProblemDocument>(status, "application/problem+json");
+        }
+
+        return endpoint;
+    }
+
     public static Task WriteAsync(HttpContext context, Problem problem)
     {
         var response = context.Response;

@@ -53,6 +53,12 @@ internal static class Telemetry
         log.Logger = app.Services.GetRequiredService<Serilog.ILogger>(); // Else one is made for each request.
         var caller = app.Configuration.GetSection("Access:Keys").GetChildren().Any() ? "{Key} " : "";
         log.MessageTemplate = $"{{RequestMethod}} {{RequestPath}} {{StatusCode}} in {{Elapsed:F1}} ms {{Outcome}} {caller}[{{RequestId}}]";
+        // Encoded as in the request's line: a decoded path may hold line breaks, and forge lines.
+        log.GetMessageTemplateProperties = (context, _, elapsed, status) =>
+        [
+            new("RequestMethod", new ScalarValue(context.Request.Method)), new("RequestPath", new ScalarValue(context.Request.Path.ToUriComponent())),
+            new("StatusCode", new ScalarValue(status)), new("Elapsed", new ScalarValue(elapsed)),
+        ];
         log.EnrichDiagnosticContext = (diagnostics, context) =>
         {
             diagnostics.Set("RequestId", context.TraceIdentifier);

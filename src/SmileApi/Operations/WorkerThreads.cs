@@ -6,11 +6,16 @@ namespace SmileApi.Operations;
 /// </summary>
 internal static class WorkerThreads
 {
+    private static readonly Lock s_lock = new();
+
     /// <summary>Lets the pool start so many more threads at once, beside those that it starts anyway.</summary>
     public static void Reserve(int count)
     {
-        ThreadPool.GetMinThreads(out var workers, out var ports);
-        ThreadPool.SetMinThreads(workers + count, ports);
+        lock (s_lock)
+        {
+            ThreadPool.GetMinThreads(out var workers, out var ports);
+            ThreadPool.SetMinThreads(workers + count, ports);
+        }
     }
 
     /// <summary>The opposite.</summary>

@@ -46,12 +46,7 @@ internal static class StreamEndpoint
                 + "The service closes with 1000 when no frame comes, 1001 when it stops, 1003 after a text message, 1008 when a frame does not arrive in time. "
                 + "A page sends its API key as a subprotocol: `new WebSocket(url, [\"smileapi\", \"smileapi.key.\" + key])`.")
             .Produces(101)
-            .Produces<ProblemDocument>(400, "application/problem+json")
-            .Produces<ProblemDocument>(401, "application/problem+json")
-            .Produces<ProblemDocument>(403, "application/problem+json")
-            .Produces<ProblemDocument>(426, "application/problem+json")
-            .Produces<ProblemDocument>(429, "application/problem+json")
-            .Produces<ProblemDocument>(503, "application/problem+json");
+            .ProducesProblems(400, 401, 403, 426, 429, 503);
 
         // The same over HTTP/2 (RFC 8441).
         app.MapMethods(Path, [HttpMethods.Connect], StreamAsync).WithAdmissionOfStream().ExcludeFromDescription();

@@ -83,11 +83,15 @@ public sealed class DeadlineTests
         Assert.Equal([Network.Smile], app.Runs);
     }
 
-    [Fact]
-    public async Task An_upload_that_does_not_end_in_time_is_answered_and_its_memory_freed()
+    [Theory]
+    [InlineData("")]
+    [InlineData("Content-Type: application/json\r\n")]
+    [InlineData("Content-Type: multipart/form-data; boundary=b\r\n")]
+    public async Task An_upload_that_does_not_end_in_time_is_answered_and_its_memory_freed(string header)
     {
+        const string Begun = "--b\r\n";
         using var app = GatedApp.Start();
-        using var socket = await app.ConnectAsync("POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\nthe first bytes");
+        using var socket = await app.ConnectAsync($"POST /classify HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 5000000\r\n\r\n{Begun}");
         await app.Arriving(1);
 
         Assert.True(app.Memory.UploadBytesHeld >= 5_000_000);
@@ -97,6 +101,16 @@ public sealed class DeadlineTests
         Assert.StartsWith("HTTP/1.1 504", answer, StringComparison.Ordinal);
         Assert.Contains("urn:smileapi:problem:deadline-exceeded", answer, StringComparison.Ordinal);
         await app.IsEmpty();
+
+        // The connection is whole: what is left of the upload is taken in, and the next request is answered.
+        byte[] rest = [.. new byte[5_000_000 - Begun.Length], .. "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8];
+        for (var sent = 0; sent < rest.Length;)
+        {
+            sent += await socket.SendAsync(rest.AsMemory(sent));
+        }
+
+        using var reader = new StreamReader(new NetworkStream(socket));
+        Assert.StartsWith("HTTP/1.1 200", await reader.ReadToEndAsync(), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -98,6 +98,21 @@ public sealed class OverloadTests
     }
 
     [Fact]
+    public async Task A_picture_of_a_batch_that_waits_for_memory_comes_in_as_soon_as_a_frame_is_gone()
+    {
+        using var gated = GatedApp.Start();
+        Assert.True(gated.Gate.TryEnterFromStream(out var frame, out _));
+        Assert.Null(await frame.HoldAsync(gated.Memory.UploadBytes / 1024 * 1024, CancellationToken.None));
+        var picture = gated.Gate.EnterFromBatchAsync(CancellationToken.None).AsTask();
+        Assert.False(picture.IsCompleted);
+
+        frame.Dispose();
+
+        (await picture.WaitAsync(TimeSpan.FromMinutes(1))).Dispose();
+        await gated.IsEmpty();
+    }
+
+    [Fact]
     public async Task A_few_refused_by_chance_are_no_lasting_overload()
     {
         using var app = GatedApp.Start(("Requests:MaxInFlight", "6"), ("Requests:MaxInFlightSustained", "2"));

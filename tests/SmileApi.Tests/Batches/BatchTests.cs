@@ -367,6 +367,27 @@ public sealed class BatchTests(SmileApp app)
         }
     }
 
+    [Fact]
+    public async Task A_batch_that_waits_for_its_quota_when_the_service_stops_ends_with_that_word()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM to send to another process");
+        var (process, http) = await ServiceProcess.StartAsync(("Shutdown__TimeoutSeconds", "4"), ("RateLimit__Requests", "1"), ("RateLimit__WindowSeconds", "3600"));
+        using (http)
+        await using (process)
+        {
+            using var request = await DuplexRequest.PostAsync(http.BaseAddress!, $"/classify/batch{Whole}", Lines);
+            await request.SendAsync(Encoding.ASCII.GetBytes(Line(s_smile, "first") + "\n" + Line(s_smile, "second") + "\n"));
+            Assert.Contains("\"status\":200", await request.ReadLineAsync(), StringComparison.Ordinal);
+
+            process.Terminate();
+            var end = JsonDocument.Parse((await request.ReadLineAsync())!).RootElement;
+            Assert.Equal("urn:smileapi:problem:not-ready", end.GetProperty("problem").GetProperty("type").GetString());
+            Assert.Contains("1 pictures are answered", end.GetProperty("problem").GetProperty("detail").GetString()!, StringComparison.Ordinal);
+            Assert.Null(await request.ReadLineAsync());
+            Assert.Equal(0, await process.ExitAsync());
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

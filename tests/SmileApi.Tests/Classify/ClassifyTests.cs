@@ -129,6 +129,8 @@ public sealed class ClassifyTests(SmileApp app)
     [InlineData("?threshold=-0.1", "threshold")]
     [InlineData("?threshold=NaN", "threshold")]
     [InlineData("?threshold=0,5", "threshold")]
+    [InlineData("?threshold=0,1", "threshold")] // No thousands: not 1.
+    [InlineData("?confidence=0,0", "confidence")]
     [InlineData("?threshold=", "threshold")]
     [InlineData("?threshold=0.1&threshold=0.2", "threshold")]
     [InlineData("?confidence=1.5", "confidence")]

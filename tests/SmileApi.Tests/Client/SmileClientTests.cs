@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using SmileApi.Client;
@@ -174,6 +177,65 @@ public sealed class SmileClientTests(SmileApp app)
             var refused = await Assert.ThrowsAsync<SmileApiException>(() => smiles.ClassifyAsync(once, s_whole));
             Assert.Equal((429, "rate-limited"), (refused.Status, refused.Kind));
             Assert.InRange(refused.RetryAfter!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
+        }
+    }
+
+    /// <summary>A proxy may pass on the beginning of an answer, and then lose its server.</summary>
+    [Fact]
+    public async Task An_answer_that_breaks_off_is_asked_for_again_and_one_that_stalls_is_given_up_in_time()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var served = ServeAsync(listener, whole: 2);
+        await using var services = Services(options =>
+            (options.Address, options.Timeout) = (new Uri($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), TimeSpan.FromSeconds(20)));
+        var smiles = services.GetRequiredService<SmileClient>();
+        Assert.True((await smiles.ClassifyAsync(s_smile, s_whole)).Smile);
+        Assert.Equal(2, await served);
+
+        await using var impatient = Services(options =>
+            (options.Address, options.Timeout) = (new Uri($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), TimeSpan.FromSeconds(1)));
+        var stalled = ServeAsync(listener, whole: int.MaxValue, hangUp: false);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient.GetRequiredService<SmileClient>().ClassifyAsync(s_smile, s_whole));
+        listener.Stop();
+        await Assert.ThrowsAnyAsync<Exception>(() => stalled); // Nobody comes any more.
+
+        // Answers with half of a verdict, and from the given time on with all of it.
+        async Task<int> ServeAsync(TcpListener at, int whole, bool hangUp = true)
+        {
+            var verdict = await app.ClassifyAsync(s_smile, "?faces=whole");
+            var json = Encoding.UTF8.GetBytes(verdict.GetRawText());
+            var stalling = new List<TcpClient>();
+            try
+            {
+                for (var time = 1; ; time++)
+                {
+                    var connection = await at.AcceptTcpClientAsync();
+                    stalling.Add(connection);
+                    var stream = connection.GetStream();
+                    var buffer = new byte[64 << 10];
+                    for (var read = 0; read < s_smile.Length;)
+                    {
+                        read += await stream.ReadAsync(buffer);
+                    }
+
+                    await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n"));
+                    await stream.WriteAsync(time < whole ? json.AsMemory(0, json.Length / 2) : json);
+                    if (time == whole)
+                    {
+                        return time;
+                    }
+
+                    if (hangUp)
+                    {
+                        connection.Close();
+                    }
+                }
+            }
+            finally
+            {
+                stalling.ForEach(connection => connection.Dispose());
+            }
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using SkiaSharp;
+using SmileApi.Explain;
 using SmileApi.Imaging;
 using SmileApi.Tests.Admission;
 using SmileApi.Tests.Classify;
@@ -103,6 +104,27 @@ public sealed class ExplainTests(SmileApp app)
         // Orange round the smile, blue round the other.
         Assert.True(WarmthOfEdge(drawing, 40, 60, 200) > 30);
         Assert.True(WarmthOfEdge(drawing, 360, 80, 190) < -30);
+    }
+
+    [Theory]
+    [InlineData("*/*", "image/png")]
+    [InlineData("text/html", "image/png")]
+    [InlineData("image/png;q=0", "image/webp")]
+    [InlineData("image/*;q=0, */*", "application/json")]
+    [InlineData("application/*", "application/json")]
+    [InlineData("image/*;q=0.2, APPLICATION/JSON;q=0.3", "application/json")]
+    public async Task It_comes_in_the_form_that_its_caller_likes_best(string accept, string type)
+    {
+        using var response = await PostAsync(s_smile, accept);
+        Assert.Equal(type, response.Content.Headers.ContentType!.MediaType);
+    }
+
+    [Fact]
+    public void A_drawing_that_nobody_waits_for_any_more_is_not_drawn()
+    {
+        using var photo = new GreyImage(100, 100, 1, 100, 100, ImageFormat.Png);
+        var map = new FaceMap(new FaceSquare(0, 0, 100), 0, [0.5f], 1, 1);
+        Assert.Throws<OperationCanceledException>(() => Drawing.Draw(photo, [], [map], asWebP: false, new CancellationToken(canceled: true)));
     }
 
     [Fact]

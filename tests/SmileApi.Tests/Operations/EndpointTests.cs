@@ -16,8 +16,11 @@ public sealed class EndpointTests(SmileApp app)
     [Fact]
     public async Task The_probes_say_that_all_is_well()
     {
-        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/health/live")).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/health/ready")).StatusCode);
+        foreach (var path in new[] { "/health/live", "/health/ready" })
+        {
+            using var answer = await GetAsync(path);
+            Assert.Equal((HttpStatusCode.OK, "text/plain"), (answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
+        }
     }
 
     [Fact]

@@ -46,6 +46,24 @@ public sealed class CardTests : CommandLine
     }
 
     [Fact]
+    public void The_network_in_8_bits_is_told_of_only_when_it_was_made_from_this_one()
+    {
+        var small = Folder["models/smile-int8.onnx"];
+        File.Copy(Folder["models/smile.onnx"], small);
+        Assert.Equal(0, Smile("card", "--data", "data").Code);
+        Assert.Contains("8 bits", File.ReadAllText(Folder["models/MODEL_CARD.md"]), StringComparison.Ordinal);
+
+        // Trained anew, with the same version and data.
+        using (var model = PredictCommand.Load(small))
+        {
+            var later = model.Metadata with { Training = model.Metadata.Training with { Finished = DateTimeOffset.UnixEpoch.AddDays(1) } };
+            AtomicFile.Write(small, OnnxWriter.Write(Architecture.Served, Weights.Random(Architecture.Served.Layout, 1), later));
+        }
+
+        Fails("smile-int8.onnx was made from another network than", "card", "--data", "data");
+    }
+
+    [Fact]
     public void A_model_without_its_history_or_its_data_gets_no_card()
     {
         DrawnFaces.WriteArchive(Folder["other"], train: 10);

@@ -9,8 +9,8 @@ public sealed class CleanAndTeachTests : CommandLine
     {
         DrawnFaces.WriteArchive(Folder["data"], disputed: 30);
         File.WriteAllText(Folder["by-eye.csv"], NoneByEye);
-        WriteModel("1.onnx", new Dictionary<string, string> { [Fold.MetadataKey] = "1/2" });
-        WriteModel("2.onnx", new Dictionary<string, string> { [Fold.MetadataKey] = "2/2" });
+        WriteModel("1.onnx", Lfw160.Open(Folder["data"], without: new Fold(1, 2)).Hashes());
+        WriteModel("2.onnx", Lfw160.Open(Folder["data"], without: new Fold(2, 2)).Hashes());
     }
 
     [Fact]
@@ -41,6 +41,8 @@ public sealed class CleanAndTeachTests : CommandLine
         Fails("those of all 2 are needed, each once.", "clean", "1.onnx", "1.onnx", "--data", "data", "--by-eye", "by-eye.csv");
         WriteModel("all.onnx");
         Fails("all.onnx was trained on all people; train it with --without-fold.", "clean", "1.onnx", "all.onnx", "--data", "data", "--by-eye", "by-eye.csv");
+        DrawnFaces.WriteArchive(Folder["others"]);
+        Fails("1.onnx learned from another lfw160.tar, so it may have seen these labels.", "clean", "1.onnx", "2.onnx", "--data", "others", "--by-eye", "by-eye.csv");
     }
 
     [Fact]
@@ -150,7 +152,11 @@ public sealed class CleanAndTeachTests : CommandLine
         Assert.Equal(history, File.ReadAllText(Folder["models/training/history.json"]));
         (code, _, errors) = Smile("recipe", "--data", "data", "--by-eye", "by-eye.csv", "--epochs", "2");
         Assert.Equal(2, code);
-        Assert.Contains("fold-1 holds another run, of 1 epochs", errors, StringComparison.Ordinal);
+        Assert.Contains("fold-1 holds another run, with other options (1 epochs), other pictures or other labels", errors, StringComparison.Ordinal);
+        DrawnFaces.WriteArchive(Folder["data"], train: 162, disputed: 10);
+        (code, _, errors) = Recipe();
+        Assert.Equal(2, code);
+        Assert.Contains("fold-1 holds another run", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -52,10 +52,20 @@ public abstract class CommandLine : IDisposable
     /// <param name="data">SHA-256 of what it claims to have learned from, by name.</param>
     private protected void WriteModel(string path, IReadOnlyDictionary<string, string>? data = null)
     {
-        var checkpoint = new Checkpoint
+        var checkpoint = Begun(data ?? new Dictionary<string, string>());
+        var metadata = ExportCommand.Describe(checkpoint);
+        AtomicFile.Write(Folder[path], OnnxWriter.Write(checkpoint.Architecture, checkpoint.Best, metadata));
+        RunHistory.Of(checkpoint, metadata).Save(RunHistory.PathBeside(Folder[path]));
+    }
+
+    /// <summary>A run that has not taken a step.</summary>
+    private protected static Checkpoint Begun(IReadOnlyDictionary<string, string> data)
+    {
+        var weights = Weights.Random(Architecture.Served.Layout, 1);
+        return new Checkpoint
         {
             Options = new TrainOptions(),
-            Data = data ?? new Dictionary<string, string>(),
+            Data = data,
             Licence = "For anything.",
             Pictures = 0,
             Mean = 128,
@@ -65,9 +75,10 @@ public abstract class CommandLine : IDisposable
             Calibration = Calibration.None,
             Val = new ModelScore(1, 0, 0, 0, 0),
             Finished = DateTimeOffset.UnixEpoch,
+            Current = weights,
+            Velocity = weights,
+            Average = weights,
+            Best = weights,
         };
-        var metadata = ExportCommand.Describe(checkpoint);
-        AtomicFile.Write(Folder[path], OnnxWriter.Write(checkpoint.Architecture, Weights.Random(checkpoint.Architecture.Layout, 1), metadata));
-        RunHistory.Of(checkpoint, metadata).Save(RunHistory.PathBeside(Folder[path]));
     }
 }

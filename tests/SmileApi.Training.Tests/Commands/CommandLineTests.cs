@@ -8,6 +8,7 @@ public sealed class CommandLineTests : CommandLine
     [Theory]
     [InlineData("evaluate", "nowhere.onnx", "There is no model at")]
     [InlineData("export", "nowhere", "There is no checkpoint at")]
+    [InlineData("evaluate", "", "The name of the model is empty.")]
     [InlineData("mean-faces", "--data nowhere", "There is no data folder nowhere")]
     [InlineData("mean-faces", "--data .", "has no lfw160.tar")]
     [InlineData("train", "--epochs 0", "--epochs must be at least 1")]
@@ -67,7 +68,7 @@ public sealed class CommandLineTests : CommandLine
     public void A_damaged_checkpoint_is_refused()
     {
         Directory.CreateDirectory(Folder["run"]);
-        File.WriteAllText(Folder["run/checkpoint.bin"], "smile-checkpoint-2\n\u0002{}");
+        File.WriteAllText(Folder["run/checkpoint.bin"], "smile-checkpoint-3\n\u0002{}");
         Fails("checkpoint.bin cannot be read", "export", "run");
         File.WriteAllText(Folder["run/checkpoint.bin"], "anything");
         Fails("is not a checkpoint of this version", "export", "run");

@@ -5,7 +5,7 @@ namespace SmileApi.Training.Tests;
 /// <summary><c>smile evaluate</c> by a model that knows nothing and answers 0.5, which counts as a smile.</summary>
 public sealed class EvaluateTests : CommandLine
 {
-    public EvaluateTests() => WriteModel("model.onnx");
+    public EvaluateTests() => WriteModel("model.onnx", new Dictionary<string, string> { [Lfw160.ArchiveName] = "00" });
 
     [Fact]
     public void A_model_is_evaluated_without_libtorch()
@@ -154,6 +154,38 @@ public sealed class EvaluateTests : CommandLine
         Assert.Equal(10, Evaluate("split/faces.csv").GetProperty("score").GetProperty("count").GetInt32());
         Assert.Equal(30, Evaluate("split/faces.csv", "--split", "all").GetProperty("score").GetProperty("count").GetInt32());
         Fails("split/faces.csv has no readable picture in its split 'val' to judge by.", "evaluate", "model.onnx", "split/faces.csv", "--split", "val");
+    }
+
+    /// <summary>As after <c>smile train --data faces</c>: most of the folder was learned from.</summary>
+    [Fact]
+    public void A_model_of_somebodys_own_pictures_is_judged_by_those_that_its_training_set_aside()
+    {
+        DrawnFaces.WriteFolders(Folder["faces"], 100);
+        WriteModel("own.onnx", ClassFolders.Open(Folder["faces"]).Hashes());
+        var test = Evaluate("faces", "--split", "test").GetProperty("score").GetProperty("count").GetInt32();
+
+        var (code, output, errors) = Smile("evaluate", "own.onnx", "faces");
+        Assert.Equal(0, code);
+        Assert.Contains($" on {test} faces of 'test'", output, StringComparison.Ordinal);
+        Assert.Contains("only those are judged that training sets aside for tests; --split all judges every one.", Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
+        Assert.Contains(" on 100 faces of 'all'", Smile("evaluate", "own.onnx", "faces", "--split", "all").Output, StringComparison.Ordinal);
+        Fails("--plots draws scores, which --explain does not make", "evaluate", "own.onnx", "faces", "--explain", "--plots", "plots");
+    }
+
+    /// <summary>A page's spacer, saved with its pictures.</summary>
+    [Theory]
+    [InlineData(1, 300)]
+    [InlineData(300, 1)]
+    [InlineData(7, 7)]
+    public void A_picture_that_is_too_small_for_a_face_is_left_out(int width, int height)
+    {
+        DrawnFaces.WriteFolders(Folder["faces"], 30);
+        File.WriteAllBytes(Folder["faces/smile/spacer.png"], GreyPng.Encode(new byte[width * height], width, height));
+
+        var (code, output, errors) = Smile("evaluate", "model.onnx", "faces");
+        Assert.Equal(0, code);
+        Assert.Contains(" on 30 faces of 'all'", output, StringComparison.Ordinal);
+        Assert.StartsWith("left out: faces/smile/spacer.png: Its face is smaller than 8 pixels.", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -47,6 +47,8 @@ public sealed class PredictTests(RunningService service) : CommandLine, IClassFi
     [InlineData("model.onnx face.png --serve http://localhost", "leave out model.onnx")]
     [InlineData("face.png --serve http://127.0.0.1:1", "http://127.0.0.1:1/ does not answer: ")]
     [InlineData("face.png --out nowhere.json/answer.json", "cannot be written")]
+    [InlineData("face.png --json --out .", "'.' cannot be written: name a file, not a folder.")]
+    [InlineData("face.png --api-key secret", "--api-key is for a service: name one by --serve.")]
     public void A_wrong_command_is_one_line_on_stderr_and_code_2(string arguments, string message)
     {
         File.WriteAllText(Folder["nowhere.json"], "");

@@ -6,8 +6,8 @@ public sealed class QuantizeTests : CommandLine
     [Fact]
     public void A_network_in_8_bits_says_nearly_the_same_in_less_space_and_says_what_it_is()
     {
-        WriteRandom("model.onnx");
         DrawnFaces.WriteArchive(Folder["data"]);
+        WriteRandom("model.onnx");
 
         var (code, output, errors) = Smile("quantize", "model.onnx", "--data", "data", "--out", "small.onnx");
 
@@ -49,21 +49,24 @@ public sealed class QuantizeTests : CommandLine
     [Fact]
     public void What_cannot_be_quantised_is_told_in_a_line_and_nothing_is_written()
     {
-        WriteRandom("model.onnx");
         DrawnFaces.WriteArchive(Folder["data"], train: 2);
+        WriteRandom("model.onnx");
+        DrawnFaces.WriteArchive(Folder["others"], train: 4);
         Assert.Equal(0, Smile("quantize", "model.onnx", "--data", "data", "--out", "small.onnx").Code);
 
         Fails("The model is quantised already.", "quantize", "small.onnx", "--data", "data", "--out", "smaller.onnx");
         Fails("There is no model at", "quantize", "no.onnx", "--data", "data", "--out", "smaller.onnx");
         Fails("There is no data folder", "quantize", "model.onnx", "--data", "nowhere", "--out", "smaller.onnx");
-        Assert.False(File.Exists(Folder["smaller.onnx"]));
+        Fails("model.onnx learned from other pictures than these; name its own by --data.", "quantize", "model.onnx", "--data", "others", "--out", "smaller.onnx");
+        Fails("'models/' cannot be written: name a file, not a folder.", "quantize", "model.onnx", "--data", "data", "--out", "models/");
+        Assert.Empty(Directory.GetFiles(Folder.Path, "smaller.onnx*"));
     }
 
     private static double[] Logits(double[] probabilities) => [.. probabilities.Select(Metrics.Logit)];
 
     private void WriteRandom(string path)
     {
-        WriteModel(path);
+        WriteModel(path, Lfw160.Open(Folder["data"]).Hashes());
         using var model = PredictCommand.Load(Folder[path]);
         var weights = Weights.Random(Architecture.Served.Layout, 3);
         var random = new SplitMix(3);

@@ -108,7 +108,7 @@ public sealed class TrainFacesTests : CommandLine
 
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.Equal((130, "Stopped. Go on with: smile train-faces --run run --resume"), (process.ExitCode, errors.Trim()));
+        Assert.Equal((130, "Stopped. Go on with: smile train-faces --resume --data data --run run --out models/faces.onnx"), (process.ExitCode, errors.Trim()));
         var checkpoint = StageCheckpoint.Load(Folder["run/find.bin"], FindArchitecture.Layout)!;
         Assert.Equal((9, 1_000_000), (checkpoint.Options.Seed, checkpoint.Options.FindSteps));
         Assert.False(File.Exists(Folder["models/faces.onnx"]));

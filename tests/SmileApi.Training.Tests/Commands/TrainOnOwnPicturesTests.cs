@@ -17,7 +17,7 @@ public sealed class TrainOnOwnPicturesTests : CommandLine
         Assert.Matches("1 of [0-9]+ files of the split '(train|val|test)' were left out.", errors);
         using var model = PredictCommand.Load(Folder["models/own.onnx"]);
         Assert.Contains("owners of those pictures", model.Metadata.Licence, StringComparison.Ordinal);
-        Assert.Equal(64, model.Metadata.Training.Data["faces"].Length);
+        Assert.Equal(64, model.Metadata.Training.Data["pictures"].Length);
         Assert.InRange(model.Metadata.Training.Pictures, 240, 320);
     }
 

@@ -72,6 +72,38 @@ public sealed class CsvFacesTests : IDisposable
         Assert.Equal((40, 0, 20), (given.Faces("train", 0).Count, given.Faces("val", 0).Count, given.Faces("test", 0).Count));
     }
 
+    [Fact]
+    public void A_face_that_is_to_be_learned_and_to_be_measured_by_is_refused()
+    {
+        WritePicture("a.png");
+        File.Copy(_folder["a.png"], _folder["copy.png"]);
+        var mistake = Assert.Throws<CommandException>(() => Open("file,label,split\na.png,smile,train\ncopy.png,smile,test\n")).Message;
+        Assert.Contains("faces.csv: the same face is in several splits", mistake, StringComparison.Ordinal);
+        Assert.Contains($"{_folder["a.png"]} (train), {_folder["copy.png"]} (test).", mistake, StringComparison.Ordinal);
+
+        // Another face of the same photograph is another face.
+        Assert.Single(Open("file,label,split,x,y,size\na.png,smile,train,0,0,0.5\na.png,smile,test,0.5,0,0.5\n").Faces("test", perClass: 0));
+    }
+
+    [Fact]
+    public void Neither_the_order_of_faces_nor_their_hash_depends_on_what_the_files_are_called()
+    {
+        DrawnFaces.WriteFolders(_folder["faces"], 20);
+        var (faces, hashes) = Read("faces");
+        var file = Directory.GetFiles(_folder["faces/smile"]).Order(StringComparer.Ordinal).First();
+        File.Move(file, _folder["faces/smile/z.png"]);
+        Directory.Move(_folder["faces"], _folder["renamed"]);
+        var (again, same) = Read("renamed");
+        Assert.Equal(faces, again);
+        Assert.Equal(hashes, same);
+
+        (float[][] Faces, IReadOnlyDictionary<string, string> Hashes) Read(string folder)
+        {
+            var data = ClassFolders.Open(_folder[folder]);
+            return ([.. data.Faces(FaceData.All, perClass: 1).Select(face => face.Crop(new Normalisation(0, 1)))], data.Hashes());
+        }
+    }
+
     [Theory]
     [InlineData("x,y,size")]
     [InlineData("face_x,face_y,face_size")]

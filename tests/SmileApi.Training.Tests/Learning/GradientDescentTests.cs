@@ -19,6 +19,15 @@ public sealed class GradientDescentTests
         Assert.Equal(0, after["linear.bias"][1]);
     }
 
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void A_loss_that_is_no_number_ends_the_run_in_a_line(double loss)
+    {
+        Assert.Equal(0.5, GradientDescent.Finite(0.5, 0.1));
+        Assert.Equal("The loss is no number any more: a learning rate of 0.5 is too high. Begin anew with a lower one.", Assert.Throws<CommandException>(() => GradientDescent.Finite(loss, 0.5)).Message);
+    }
+
     [Fact]
     public void Momentum_looks_ahead_and_only_weights_decay()
     {

@@ -112,6 +112,21 @@ public sealed class TrainerTests
     }
 
     [Fact]
+    public void Epochs_are_told_by_faces_of_certain_label_and_by_that_label_whatever_is_learned_instead()
+    {
+        Needs.LibTorch();
+        var drawn = DrawnFaces.Data(256);
+        // As after teachers: no target is certain, some are wrong, and half of the faces have no label.
+        var soft = drawn with { Train = [.. drawn.Train.Select((face, i) => face with { Target = i < 16 ? 1 - face.Target : face.Target * 0.8f + 0.1f, Label = i < 128 ? face.Target == 1 : null })] };
+        var (checkpoint, _) = Train(Short with { Epochs = 10, MinScale = 0.9, MaxScale = 1.1, RollDegrees = 5, TrainSample = 1000 }, soft);
+        Assert.All(checkpoint.History, record => Assert.Equal(128, record.Train.Count));
+        Assert.True(checkpoint.History[^1].Train.Accuracy > 0.9, $"Accuracy by label is {checkpoint.History[^1].Train.Accuracy:P1}."); // By target at most 112 of 128.
+
+        // A sample that would hold one class only has one of the other, too: without it there is no balanced accuracy.
+        Assert.Equal(2, Train(Short with { Epochs = 1, TrainSample = 1 }, drawn).Checkpoint.History[0].Train.Count);
+    }
+
+    [Fact]
     public void The_rate_warms_up_and_then_falls_to_nothing()
     {
         var options = new TrainOptions();

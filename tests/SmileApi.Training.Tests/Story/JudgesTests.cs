@@ -40,6 +40,15 @@ public sealed class JudgesTests
         Assert.True(score.Accuracy > 0.8 && score.LogLoss < Math.Log(2), $"Accuracy {score.Accuracy:P1}, log loss {score.LogLoss:F3}.");
     }
 
+    /// <summary>Pictures in two folders come a class at a time.</summary>
+    [Fact]
+    public void Logistic_regression_chooses_by_faces_of_both_classes_in_whatever_order_these_come()
+    {
+        var regression = PixelRegression.Fit([.. Train.OrderBy(face => face.IsSmile)]);
+        Assert.Equal(PixelRegression.Fit(Train).Decay, regression.Decay);
+        Assert.All(Val, face => Assert.InRange(regression.Probability(face), 0, 1));
+    }
+
     [Fact]
     public void The_mean_answer_of_a_fitted_regression_is_the_share_of_smiles()
     {

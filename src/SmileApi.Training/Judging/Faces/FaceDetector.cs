@@ -28,7 +28,7 @@ internal sealed class FaceDetector : IDisposable
         return new FaceDetector(first, second);
     }
 
-    /// <summary>Finds the faces of a picture that has not been reduced.</summary>
+    /// <summary>Finds the faces of a picture; boxes are in its own pixels, reduced or not.</summary>
     /// <param name="confidence">Least confidence, 0..1; null for <see cref="Threshold"/>.</param>
     /// <param name="minFace">Side of the smallest box in pixels; null for the service's default.</param>
     public IReadOnlyList<DetectedFace> Faces(GreyImage image, float? confidence = null, float? minFace = null)

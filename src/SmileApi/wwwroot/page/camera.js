@@ -30,6 +30,7 @@ export class Camera {
   #shown = 0;
   #armed = false;
   #looks = 0;
+  #attempt = 0;
 
   constructor(settings, onKeep) {
     this.settings = settings;
@@ -45,18 +46,24 @@ export class Camera {
 
   async start(deviceId = null) {
     this.stop();
+    const attempt = this.#attempt;
     if (!navigator.mediaDevices?.getUserMedia) {
       this.#say('Browsers give a page the camera only over HTTPS or from localhost. Open this page at such an address.', true);
       return;
     }
 
     this.#say('Waiting for the camera…');
+    let stream;
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({
+      stream = await navigator.mediaDevices.getUserMedia({
         audio: false,
         video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...(deviceId ? { deviceId: { exact: deviceId } } : { facingMode: 'user' }) },
       });
     } catch (failure) {
+      if (attempt !== this.#attempt) {
+        return;
+      }
+
       this.#say({
         NotAllowedError: 'The browser was not allowed to use the camera. Allow it beside the address, and start again.',
         NotFoundError: 'There is no camera on this device.',
@@ -65,9 +72,20 @@ export class Camera {
       return;
     }
 
-    this.#video.srcObject = this.#stream;
-    await this.#video.play();
-    const [track] = this.#stream.getVideoTracks();
+    // Whoever has gone on while the browser asked wants no camera any more, or has started it again.
+    if (attempt !== this.#attempt) {
+      stream.getTracks().forEach((track) => track.stop());
+      return;
+    }
+
+    this.#stream = stream;
+    this.#video.srcObject = stream;
+    await this.#video.play().catch(() => {}); // Stopped before it began.
+    if (attempt !== this.#attempt) {
+      return;
+    }
+
+    const [track] = stream.getVideoTracks();
     track.addEventListener('ended', () => this.stop('The camera has gone.'));
     this.#frame.classList.add('on');
     this.#frame.classList.toggle('mirrored', track.getSettings().facingMode !== 'environment');
@@ -75,12 +93,17 @@ export class Camera {
     this.#frame.style.setProperty('--high', this.#video.videoHeight);
     this.#enable(true);
     await this.#listDevices(track);
+    if (attempt !== this.#attempt) {
+      return;
+    }
+
     this.#say('');
     byId('shutter-auto').focus();
     this.#watch();
   }
 
   stop(message = '') {
+    this.#attempt++;
     this.#work?.abort();
     this.#work = null;
     this.#stream?.getTracks().forEach((track) => track.stop());

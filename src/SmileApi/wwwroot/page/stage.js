@@ -13,6 +13,7 @@ export class Stage {
   #chosen = -1;
   #explained = null;
   #explaining = false;
+  #asked = null;
   #explainProblem = null;
 
   constructor(pictures, settings) {
@@ -52,7 +53,7 @@ export class Stage {
 
     if (picture) {
       this.update();
-      if (this.#explaining && picture.verdict && !this.#explained) {
+      if (this.#explaining && picture.verdict && this.#asked !== picture) {
         this.#explain();
       }
     }
@@ -150,6 +151,7 @@ export class Stage {
 
   async #explain() {
     const picture = this.#picture;
+    this.#asked = picture;
     this.#explainProblem = null;
     this.#frame.classList.add('busy');
     try {
@@ -166,6 +168,10 @@ export class Stage {
         throw failure;
       }
 
+      if (picture !== this.#picture || !this.#explaining) {
+        return;
+      }
+
       this.#explainProblem = failure;
     }
 
@@ -178,6 +184,7 @@ export class Stage {
     }
 
     this.#explained = null;
+    this.#asked = null;
     this.#explainProblem = null;
   }
 
