@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
-using SmileApi.Load;
 using SmileApi.Tests;
 
 namespace SmileApi.Container.Tests;
@@ -120,22 +119,6 @@ public sealed class ComposeTests(ServiceImage image) : IAsyncLifetime
         Assert.Equal(404, (int)metrics.StatusCode);
         Assert.Equal(200, (int)page.StatusCode);
         Assert.Contains("\"frame\":1,\"skipped\":0,\"status\":200", frame, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_batch_passes_nginx_however_long_it_is_and_is_answered_while_it_is_sent()
-    {
-        // More than nginx takes of anything else.
-        using var request = await DuplexRequest.PostAsync(_http.BaseAddress!, "/classify/batch?faces=whole", "application/x-ndjson");
-        var line = Encoding.ASCII.GetBytes($"{{\"image\": \"{Convert.ToBase64String(_picture)}\", \"more\": \"{new string('.', 1 << 20)}\"}}\n");
-        for (var i = 0; i < 50; i++)
-        {
-            await request.SendAsync(line);
-            Assert.StartsWith($"{{\"index\":{i},\"status\":200", await request.ReadLineAsync(), StringComparison.Ordinal);
-        }
-
-        await request.EndAsync();
-        Assert.Null(await request.ReadLineAsync());
     }
 
     [Fact]

@@ -20,7 +20,7 @@ internal static class CommonOptions
         var line = $"smile {command} --resume";
         foreach (var (name, value) in options)
         {
-            line += value is null ? "" : value.Any(letter => !char.IsAsciiLetterOrDigit(letter) && !"-_./\\:".Contains(letter)) ? $" {name} '{value}'" : $" {name} {value}";
+            line += value is null ? "" : value.Length > 0 && value.All(letter => char.IsAsciiLetterOrDigit(letter) || "-_./\\:".Contains(letter)) ? $" {name} {value}" : $" {name} \"{value}\"";
         }
 
         return line;

@@ -155,20 +155,6 @@ internal sealed class AdmissionFilter(AdmissionGate gate, IOptions<RequestOption
             pace.MinDataRate = isStream ? null : new MinDataRate(Math.Max(LeastBytesPerSecond, needed), s_grace);
         }
     }
-
-    /// <summary>
-    /// A large answer must be read at half the pace at least that would have it there within the time that its request had, from the
-    /// fifth second on: readers who take a few bytes a second would keep its memory from others for hours.
-    /// </summary>
-    public static void DemandPaceOfReader(HttpContext http, long bytes)
-    {
-        // As above; an answer over HTTP/2 is bounded by the client's window and the server's own least pace.
-        if (!HttpProtocol.IsHttp2(http.Request.Protocol) && http.Features.Get<IHttpMinResponseDataRateFeature>() is { MinDataRate: { } least } pace
-            && http.Features.Get<PictureDeadline>() is { } deadline)
-        {
-            pace.MinDataRate = new MinDataRate(Math.Max(least.BytesPerSecond, bytes / deadline.Time.TotalSeconds / 2), s_grace);
-        }
-    }
 }
 
 /// <summary>Nobody hears this answer; it is noted in the log as 499, as other servers do, and is no error.</summary>

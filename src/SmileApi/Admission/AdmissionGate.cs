@@ -25,6 +25,9 @@ internal sealed class AdmissionGate
     /// <summary>Over so long it is counted how many came and how many of them were refused.</summary>
     private static readonly TimeSpan s_window = TimeSpan.FromSeconds(1);
 
+    /// <summary>Beside twice its request's time, so long a large answer may be on its way.</summary>
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
+
     /// <summary>
     /// More than one in so many refused is lasting overload. A short queue refuses some by chance at loads that can be borne: less
     /// than one in a hundred at 80 %, and one in eleven already when a tenth too many come.
@@ -42,6 +45,7 @@ internal sealed class AdmissionGate
     private readonly DecodeGate _decoder;
     private readonly DynamicBatcher _batcher;
     private readonly TimeProvider _time;
+    private readonly TimeSpan _deadline;
     private readonly int _limit;
     private readonly int _sustainedLimit;
     private readonly int _batchLimit;
@@ -62,6 +66,7 @@ internal sealed class AdmissionGate
         _limit = options.Value.ResolvedMaxInFlight;
         _sustainedLimit = Math.Min(_limit, options.Value.ResolvedMaxInFlightSustained);
         _batchLimit = Math.Max(1, _sustainedLimit / 2);
+        _deadline = TimeSpan.FromSeconds(options.Value.DeadlineSeconds);
         _windowBegan = time.GetTimestamp();
         metrics.ObserveAdmission(() => (Arriving, Working), () => (memory.UploadBytesHeld, memory.PictureBytesHeld), memory.Ceiling);
     }
@@ -142,7 +147,7 @@ internal sealed class AdmissionGate
     }
 
     /// <summary>
-    /// Takes memory for an answer that is as large as an upload, until it has left: that is up to its reader, who is told to hurry.
+    /// Takes memory for an answer that is as large as an upload, until it has left: that is up to its reader, who has a time for it.
     /// </summary>
     /// <param name="problem">When the result is false, what the caller is told instead.</param>
     public bool TryHoldAnswer(HttpContext http, long bytes, [NotNullWhen(false)] out Problem? problem)
@@ -153,8 +158,7 @@ internal sealed class AdmissionGate
             return false;
         }
 
-        http.Response.RegisterForDispose(new AnswerRoom(this, lease));
-        AdmissionFilter.DemandPaceOfReader(http, bytes);
+        http.Response.RegisterForDispose(new AnswerRoom(this, lease, http));
         problem = null;
         return true;
     }
@@ -346,6 +350,9 @@ internal sealed class AdmissionGate
             }
         }
 
+        /// <summary>Sets a time for the reader of an answer that this holds, until what is returned is disposed.</summary>
+        public IDisposable LimitReading(HttpContext http) => new ReadingTime(gate, http);
+
         /// <summary>The upload is here, and its work may begin, unless too many others have arrived in the meantime.</summary>
         public bool TryBeginWork([NotNullWhen(false)] out Problem? problem) => _working = gate.TryBeginWork(out problem);
 
@@ -387,12 +394,56 @@ internal sealed class AdmissionGate
     }
 
     /// <summary>The memory of an answer on its way.</summary>
-    private sealed class AnswerRoom(AdmissionGate gate, IDisposable lease) : IDisposable
+    private sealed class AnswerRoom(AdmissionGate gate, IDisposable lease, HttpContext http) : IDisposable
     {
+        private readonly ReadingTime _time = new(gate, http);
+
         public void Dispose()
         {
+            _time.Dispose();
             lease.Dispose();
             gate.Signal();
+        }
+    }
+
+    /// <summary>
+    /// The time in which a large answer must be read: twice what its request had, and some seconds. Then its request is broken off:
+    /// who takes a few bytes a second would keep the memory from others for hours. The server's own least pace is a few bytes, too,
+    /// and over HTTP/2 only the connection's.
+    /// </summary>
+    private sealed class ReadingTime : IDisposable
+    {
+        private readonly Lock _lock = new();
+        private readonly HttpContext _http;
+        private readonly ITimer _timer;
+        private bool _isOver;
+
+        public ReadingTime(AdmissionGate gate, HttpContext http)
+        {
+            _http = http;
+            var time = 2 * (http.Features.Get<PictureDeadline>()?.Time ?? gate._deadline) + s_grace;
+            _timer = gate._time.CreateTimer(static reading => ((ReadingTime)reading!).BreakOff(), this, time, Timeout.InfiniteTimeSpan);
+        }
+
+        public void Dispose()
+        {
+            _timer.Dispose();
+            lock (_lock)
+            {
+                _isOver = true;
+            }
+        }
+
+        private void BreakOff()
+        {
+            // In the lock: afterwards the context may be the next request's.
+            lock (_lock)
+            {
+                if (!_isOver)
+                {
+                    _http.Abort();
+                }
+            }
         }
     }
 

@@ -109,9 +109,9 @@ internal sealed class BatchAnswer(HttpResponse response, bool lines, AdmissionGa
             }
 
             Write("}"u8, []);
-            AdmissionFilter.DemandPaceOfReader(response.HttpContext, _written);
         }
 
+        using var time = lines ? null : room.LimitReading(response.HttpContext);
         await _body.FlushAsync(aborted);
     }
 

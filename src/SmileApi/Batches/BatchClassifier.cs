@@ -176,7 +176,7 @@ internal sealed partial class BatchClassifier(
         }
         catch (OperationCanceledException) when (!run.Aborted.IsCancellationRequested && picture.Upload is null)
         {
-            // The rest of a body whose reading was cancelled cannot be read.
+            // What is left of it would have to be waited for, before anything of the next one.
             broken = new Problem(
                 ProblemKind.RequestTimeout, $"A picture did not arrive within {run.Deadline.TotalSeconds:0.###} seconds. The {run.Begun:N0} before it are answered; send the rest on a better connection.");
         }

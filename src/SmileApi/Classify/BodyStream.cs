@@ -29,7 +29,7 @@ internal sealed class BodyStream(PipeReader body) : Stream
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        using var calledOff = cancellationToken.UnsafeRegister(static body => ((PipeReader)body!).CancelPendingRead(), body);
+        using var calledOff = cancellationToken.UnsafeRegister(CallOff, body);
         while (true)
         {
             var result = await body.ReadAsync(CancellationToken.None);
@@ -48,6 +48,19 @@ internal sealed class BodyStream(PipeReader body) : Stream
             {
                 return read;
             }
+        }
+    }
+
+    private static void CallOff(object? body)
+    {
+        try
+        {
+            ((PipeReader)body!).CancelPendingRead();
+        }
+#pragma warning disable CA1031 // The request has been broken off, and so its reader refuses: the read ends by that. Nobody could take an exception here.
+        catch
+#pragma warning restore CA1031
+        {
         }
     }
 

@@ -14,7 +14,7 @@ internal static class ExplainEndpoint
     private const string Png = "image/png";
     private const string WebP = "image/webp";
 
-    private static readonly MediaTypeHeaderValue[] s_known = [new(Png), new(WebP), new(Json)];
+    private static readonly string[] s_known = [Png, WebP, Json];
 
     public static void AddExplain(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Explainer>();
 
@@ -69,14 +69,22 @@ internal static class ExplainEndpoint
         }
     }
 
-    /// <summary>What the caller likes best of what there is; PNG, when it says nothing of that.</summary>
+    /// <summary>What the caller likes best of what there is (RFC 9110, section 12.5.1); PNG, when it says nothing of that.</summary>
     private static string Wanted(HttpRequest request)
     {
         var accepted = request.GetTypedHeaders().Accept;
-        var possible = Array.FindAll(s_known, known => !accepted.Any(range => range.Quality == 0 && known.IsSubsetOf(range)));
-        return accepted.Where(range => range.Quality != 0).OrderByDescending(range => range.Quality ?? 1)
-            .Select(range => Array.Find(possible, known => known.IsSubsetOf(range)))
-            .FirstOrDefault(known => known is not null, possible.FirstOrDefault(s_known[0]))!.MediaType.Value!;
+        return s_known.MaxBy(known =>
+        {
+            // The most specific range that holds for it tells how much it is liked; what none holds for, still more than what is refused.
+            var (range, place) = accepted.Select((range, place) => (range, place)).Where(said => Holds(said.range, known)).OrderByDescending(said => Specificity(said.range)).FirstOrDefault();
+            return (range is null ? 0.0005 : range.Quality ?? 1, -place);
+        })!;
+
+        static bool Holds(MediaTypeHeaderValue range, string known) =>
+            range.MatchesAllTypes || known.Equals(range.MediaType.Value, StringComparison.OrdinalIgnoreCase)
+            || (range.MatchesAllSubTypes && known.StartsWith($"{range.Type}/", StringComparison.OrdinalIgnoreCase));
+
+        static int Specificity(MediaTypeHeaderValue range) => range.MatchesAllTypes ? 0 : range.MatchesAllSubTypes ? 1 : 2;
     }
 }
 

@@ -74,7 +74,7 @@ internal static class AdminEndpoint
         ReloadRequest? request;
         try
         {
-            request = await JsonSerializer.DeserializeAsync(context.Request.Body, WireJson.Default.ReloadRequest, context.RequestAborted);
+            request = await JsonSerializer.DeserializeAsync(new BodyStream(context.Request.BodyReader), WireJson.Default.ReloadRequest, context.RequestAborted);
         }
         catch (JsonException)
         {

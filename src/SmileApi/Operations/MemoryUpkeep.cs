@@ -9,6 +9,9 @@ namespace SmileApi.Operations;
 /// </summary>
 internal sealed class MemoryUpkeep(ReceiveMemory received, TimeProvider time) : BackgroundService
 {
+    /// <summary>After so many minutes the oldest generation is collected, too.</summary>
+    private const int WholeEvery = 5;
+
     private static readonly TimeSpan s_between = TimeSpan.FromMinutes(1);
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
@@ -16,12 +19,21 @@ internal sealed class MemoryUpkeep(ReceiveMemory received, TimeProvider time) : 
         using var timer = new PeriodicTimer(s_between, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(stopping))
+            for (var minute = 1; await timer.WaitForNextTickAsync(stopping); minute++)
             {
                 received.Trim();
+                if (minute % WholeEvery == 0)
+                {
+                    // Beside the requests, on a thread of its own.
+                    GC.Collect(2, GCCollectionMode.Forced, blocking: false);
+                }
+                else
+                {
+                    // The first two generations: some milliseconds. What is in use just then grows old by it, a quarter of a
+                    // megabyte under load, and the runtime would let that grow for hours.
+                    GC.Collect(1, GCCollectionMode.Forced, blocking: true);
+                }
 
-                // The first two generations: some milliseconds. Whole collections stay the runtime's own decision.
-                GC.Collect(1, GCCollectionMode.Forced, blocking: true);
                 NativeHeap.Trim();
             }
         }

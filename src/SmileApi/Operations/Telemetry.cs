@@ -91,8 +91,8 @@ internal static class Telemetry
     private static bool IsTurnedAway(int status) => status is 503 or 504;
 
     /// <summary>
-    /// Kestrel's complaint, as an error, that it cannot take in the rest of a body whose reading was cancelled: because its sender
-    /// has gone, or its time was over. The request has its own line in the log.
+    /// Kestrel's complaint, as an error, that it cannot take in the rest of a body whose connection has broken while it was read. The
+    /// request has its own line in the log.
     /// </summary>
     private static bool IsDrainOfTheGone(LogEvent log) => log.Level == LogEventLevel.Error
         && log.MessageTemplate.Text.Contains("automatic draining of the request body failed because the body reader is in an invalid state", StringComparison.Ordinal);

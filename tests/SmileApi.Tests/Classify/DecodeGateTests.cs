@@ -31,11 +31,9 @@ public sealed class DecodeGateTests
         var one = MemoryBudget.CostOf(header, ImageDecoder.ReductionFor(header.Height, FaceCrop.Side));
 
         var large = Enumerable.Range(0, 5).Select(_ => PostAsync(http, s_large)).ToArray();
-        await hold.Began.WaitAsync();
-        for (var gate = app.Services.GetRequiredService<AdmissionGate>(); gate.Working < 5;)
-        {
-            await Task.Delay(1);
-        }
+        Assert.True(await hold.Began.WaitAsync(TimeSpan.FromMinutes(1)));
+        var gate = app.Services.GetRequiredService<AdmissionGate>();
+        Assert.True(SpinWait.SpinUntil(() => gate.Working == 5, TimeSpan.FromMinutes(1)));
 
         Assert.Equal(HttpStatusCode.OK, await PostAsync(http, s_small).WaitAsync(TimeSpan.FromMinutes(1)));
         Assert.True(SpinWait.SpinUntil(() => memory.PictureBytesHeld < 2 * one, TimeSpan.FromMinutes(1)), $"{memory.PictureBytesHeld} bytes are held, and one needs {one}.");

@@ -214,9 +214,9 @@ public sealed class SmileClientTests(SmileApp app)
                     stalling.Add(connection);
                     var stream = connection.GetStream();
                     var buffer = new byte[64 << 10];
-                    for (var read = 0; read < s_smile.Length;)
+                    for (int read = 0, more = 1; read < s_smile.Length && more > 0; read += more)
                     {
-                        read += await stream.ReadAsync(buffer);
+                        more = await stream.ReadAsync(buffer);
                     }
 
                     await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n"));

@@ -112,6 +112,10 @@ public sealed class ExplainTests(SmileApp app)
     [InlineData("image/png;q=0", "image/webp")]
     [InlineData("image/*;q=0, */*", "application/json")]
     [InlineData("application/*", "application/json")]
+    [InlineData("application/json, */*;q=0", "application/json")]
+    [InlineData("image/webp, image/*;q=0", "image/webp")]
+    [InlineData("application/json; charset=utf-8", "application/json")]
+    [InlineData("application/json, image/png", "application/json")]
     [InlineData("image/*;q=0.2, APPLICATION/JSON;q=0.3", "application/json")]
     public async Task It_comes_in_the_form_that_its_caller_likes_best(string accept, string type)
     {

@@ -80,9 +80,16 @@ export class Camera {
 
     this.#stream = stream;
     this.#video.srcObject = stream;
-    await this.#video.play().catch(() => {}); // Stopped before it began.
+    try {
+      await this.#video.play();
+    } catch (failure) {
+      if (attempt === this.#attempt) {
+        this.stop(`The camera does not start: ${failure.message}`);
+      }
+    }
+
     if (attempt !== this.#attempt) {
-      return;
+      return; // Stopped before it began.
     }
 
     const [track] = stream.getVideoTracks();

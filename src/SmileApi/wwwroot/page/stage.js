@@ -165,6 +165,7 @@ export class Stage {
       this.#image.src = url;
     } catch (failure) {
       if (!(failure instanceof Problem)) {
+        this.#asked = null;
         throw failure;
       }
 
