@@ -285,7 +285,7 @@ public sealed class PageTests(Site site)
         await ChooseAsync(tab, [.. Enumerable.Range(0, 12).Select(i => ($"{i}.jpg", Drawn.Portrait(i % 2)))]);
 
         await Expect(tab.Page.Locator("#progress")).ToHaveTextAsync("13 pictures");
-        await Expect(tab.Page.Locator("#announcer")).ToHaveTextAsync("12 pictures judged");
+        await Expect(tab.Page.Locator("#announcer")).ToHaveTextAsync("13 pictures judged");
         await Expect(tab.Page.Locator("#frame:not(.busy) img")).ToHaveCountAsync(1);
         Assert.InRange(asked, 1, 2); // Of the picture shown before, and of that shown since.
         tab.AssertQuiet();

@@ -62,7 +62,7 @@ internal sealed class DescribeModels : IOperationFilter
                 kinds = [ProblemKind.NotFound, .. s_kinds];
                 break;
             case "admin/model":
-                kinds = [ProblemKind.MalformedRequest, .. ProblemKind.OfAdministration];
+                kinds = [ProblemKind.MalformedRequest, ProblemKind.UploadTooLarge, ProblemKind.RateLimited, .. ProblemKind.OfAdministration];
                 if (operation.RequestBody?.Content?["application/json"] is OpenApiMediaType body)
                 {
                     body.Example = new JsonObject { ["file"] = "smile-2.onnx", ["find"] = null, ["check"] = null };
