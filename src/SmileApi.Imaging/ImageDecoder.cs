@@ -23,8 +23,9 @@ public sealed class ImageDecoder
     /// <summary>What reads JPEG pictures here: <c>libturbojpeg</c> or <c>SkiaSharp</c>.</summary>
     public string JpegBackend => _useTurboJpeg ? "libturbojpeg" : "SkiaSharp";
 
-    /// <summary>Reads a picture's header and compares it with the limits; costs microseconds, for the most
-    /// hostile file some tens of milliseconds, and no memory.</summary>
+    /// <summary>
+    /// Reads a picture's header and compares it with the limits; costs microseconds, for the most hostile file more, and no memory.
+    /// </summary>
     /// <param name="bytes">The encoded picture, whole. Not kept after the call.</param>
     /// <param name="header">The header, when the result is true.</param>
     /// <param name="rejection">Why the picture will not be decoded, when the result is false.</param>

@@ -1,5 +1,5 @@
+using SmileApi.Classify;
 using SmileApi.Imaging;
-
 
 namespace SmileApi.Batches;
 
@@ -7,7 +7,7 @@ namespace SmileApi.Batches;
 /// One line of a stream at a time, each as if it were a stream of its own, however long; empty lines are passed over. The other
 /// stream is not disposed.
 /// </summary>
-internal sealed class LineReader(Stream stream) : Stream
+internal sealed class LineReader(Stream stream) : ForwardStream
 {
     private const byte LineFeed = (byte)'\n';
 
@@ -16,20 +16,6 @@ internal sealed class LineReader(Stream stream) : Stream
     private int _end;
     private bool _lineEnded = true;
     private bool _disposed;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>Passes over what is left of this line, and waits for the first byte of the next that has something to say.</summary>
     /// <returns>False at the end of the stream.</returns>
@@ -78,21 +64,6 @@ internal sealed class LineReader(Stream stream) : Stream
         }
 
         return line.Length;
-    }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
     }
 
     protected override void Dispose(bool disposing)
